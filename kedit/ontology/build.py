@@ -1,0 +1,263 @@
+"""From a file to a typed, frozen Ontology: the one reading path."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kedit.ontology.checks import check_vocabulary, find_unused, look_over
+from kedit.ontology.classes import Classes, build_classes
+from kedit.ontology.facts import FactReader, Facts
+from kedit.ontology.findings import Findings
+from kedit.ontology.imports import Closure, read_closure
+from kedit.ontology.index import TripleIndex, paused_gc
+from kedit.ontology.labels import Names
+from kedit.ontology.model import Individual, Ontology, Relation, Split
+from kedit.ontology.properties import Properties, build_properties
+from kedit.ontology.relations import RelationBuilder
+from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, RDF, RDFS, SKOS, TYPE, XSD, Curies, is_iri, is_literal, is_true, text_of
+from kedit.ontology.union import Union
+
+_SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
+_USUAL_PREFIXES = {"rdf": RDF, "rdfs": RDFS, "owl": OWL, "xsd": XSD, "skos": SKOS, "kedit": KEDIT}
+
+
+def load_ontology(
+    path: str | Path,
+    *,
+    catalog: str | Path | None = None,
+    imports: Sequence[str] = (),
+    label_property: Sequence[str] = (),
+    lang: str = "en",
+) -> Ontology:
+    """Read an RDF/OWL file of any syntax, with what it imports, into an `Ontology`.
+
+    `catalog` is an OASIS catalog and `imports` are `IRI=FILE` pairs that stand for `owl:imports`; nothing is ever fetched.
+    `label_property` are IRIs or CURIEs of properties read as labels before the usual ones, `lang` the language of labels.
+    Raises InputError, with file, line, column and advice, for what cannot be read; everything else is a finding.
+    """
+    with paused_gc():
+        closure = read_closure(Path(path), catalog=Path(catalog) if catalog else None, imports=imports)
+        return _Builder(closure, label_property, lang).build()
+
+
+class _Builder:
+    """Carries what the steps of one load share."""
+
+    def __init__(self, closure: Closure, label_property: Sequence[str], lang: str) -> None:
+        self.closure = closure
+        self.lang = lang
+        self.findings = Findings()
+        self.unused: Counter[str] = Counter()
+        self.iri = _ontology_iri(closure.documents[0].index)
+        self.index = closure.index()
+        self.prefixes = closure.prefixes()
+        self.types = self._types()
+        self._complete_prefixes()
+        self.curies = Curies(self.prefixes)
+        self.label_property = tuple(self._expand(term) for term in label_property)
+        self.names = Names(self.index, self.label_property, lang)
+        self.dropped = self._dropped()
+
+    def build(self) -> Ontology:
+        classes = build_classes(self.index, self.types, self.names, self.curies, self.dropped, self.findings)
+        schema_nodes = self._schema_nodes(classes)
+        properties = build_properties(
+            self.index, self.types, schema_nodes, self.label_property, self.dropped, self.curies, self.findings
+        )
+        same = self._same_individuals(schema_nodes)
+        reader = FactReader(self.index, same, self.dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
+        facts = reader.read(properties)
+        individuals = self._individuals(classes, properties, facts, same, schema_nodes)
+        builder = RelationBuilder(
+            self.index,
+            self.types,
+            properties,
+            classes,
+            self.names,
+            self.curies,
+            self.lang,
+            self.closure.documents[0].source,
+            self.findings,
+        )
+        relations = builder.build(facts)
+        check_vocabulary(self.index, self.findings)
+        self._about_the_file()
+        look_over(relations, classes, individuals, facts, self.curies, self.findings, self.unused)
+        find_unused(self.index, self.types, properties, self.unused)
+        return self._ontology(classes, relations, individuals, facts)
+
+    def _ontology(
+        self,
+        classes: Classes,
+        relations: Mapping[str, Relation],
+        individuals: Mapping[str, Individual],
+        facts: Mapping[str, Facts],
+    ) -> Ontology:
+        documents = self.closure.documents
+        digests = [hashlib.sha256(document.source.path.read_bytes()).hexdigest() for document in documents]
+        whole = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        return Ontology(
+            iri=self.iri,
+            source=str(documents[0].source.path),
+            syntax=documents[0].syntax,
+            sha256=whole,
+            triples=self.index.triples,
+            prefixes=self.prefixes,
+            classes=classes.nodes,
+            relations=relations,
+            individuals=individuals,
+            facts=facts,
+            imports=self.closure.imported,
+            unused={name: count for name, count in sorted(self.unused.items()) if count},
+            findings=self.findings.collected(),
+        )
+
+    def _types(self) -> dict[str, set[str]]:
+        """Type -> its instances."""
+        found: dict[str, set[str]] = {}
+        for subject, kinds in self.index.pairs(TYPE).items():
+            for kind in kinds:
+                found.setdefault(kind, set()).add(subject)
+        return found
+
+    def _complete_prefixes(self) -> None:
+        """Prefixes for namespaces of properties that the file has none for (N-Triples has none at all), and the usual ones."""
+        for prefix, namespace in _USUAL_PREFIXES.items():
+            if namespace not in self.prefixes.values():
+                self.prefixes.setdefault(prefix, namespace)
+        own = self.index.pairs(RDFS + "domain").keys() | set(self.index.data)
+        own |= {iri for kind in ("ObjectProperty", "DatatypeProperty") for iri in self.types.get(OWL + kind, ())}
+        known = tuple(namespace for namespace in self.prefixes.values() if namespace)
+        bare = Counter(iri[: max(iri.rfind("#"), iri.rfind("/")) + 1] for iri in own if is_iri(iri) and not iri.startswith(known))
+        for number, (namespace, _) in enumerate(sorted(bare.items(), key=lambda item: (-item[1], item[0]))):
+            name = "" if number == 0 and "" not in self.prefixes else f"ns{number + 1}"
+            if namespace and name not in self.prefixes:
+                self.prefixes[name] = namespace
+        self.prefixes = dict(sorted(self.prefixes.items()))
+
+    def _expand(self, term: str) -> str:
+        prefix, mark, local = term.strip("<>").partition(":")
+        return (
+            self.prefixes[prefix] + local if mark and prefix in self.prefixes and not local.startswith("//") else term.strip("<>")
+        )
+
+    def _dropped(self) -> set[str]:
+        """Deprecated and excluded terms."""
+        deprecated = {subject for subject, values in self.index.pairs(OWL + "deprecated").items() if is_true(values)}
+        deprecated |= self.types.get(OWL + "DeprecatedClass", set()) | self.types.get(OWL + "DeprecatedProperty", set())
+        excluded = {subject for subject, values in self.index.pairs(KEDIT + "exclude").items() if is_true(values)}
+        deprecated = {iri for iri in deprecated if is_iri(iri)}
+        self.findings.add_all("KE033", (self.curies(iri) for iri in deprecated))
+        self.findings.add_all("KE034", (self.curies(iri) for iri in excluded))
+        # An excluded relation keeps its facts: it is left out unless somebody names it.
+        kinds = (OWL + "ObjectProperty", OWL + "DatatypeProperty", RDF + "Property")
+        properties = set(self.index.data).union(*(self.types.get(kind, set()) for kind in kinds))
+        return deprecated | (excluded - properties)
+
+    def _schema_nodes(self, classes: Classes) -> set[str]:
+        """Classes, properties, ontologies: what a fact about an individual is not about."""
+        kinds = [
+            kind
+            for kind in self.types
+            if kind.startswith((OWL, RDF, RDFS)) and kind != OWL + "NamedIndividual" and kind != OWL + "Thing"
+        ]
+        found = set().union(*(self.types[kind] for kind in kinds)) if kinds else set()
+        concepts = self.types.get(SKOS + "Concept", set())  # concepts have facts as individuals have
+        return (found | set(classes.canonical)) - concepts
+
+    def _same_individuals(self, schema_nodes: set[str]) -> dict[str, str]:
+        """Individual -> the one that stands for it and for all it is the same as; only where they differ."""
+        edges = [
+            (a, b) for a, b in self.index.edges(OWL + "sameAs") if a != b and a not in schema_nodes and b not in schema_nodes
+        ]
+        if not edges:
+            return {}
+        union = Union()
+        for one, other in edges:
+            union.join(one, other)
+        described: Counter[str] = Counter()
+        members = {term for edge in edges for term in edge}
+        for predicate, pairs in self.index.data.items():
+            if predicate != OWL + "sameAs":
+                described.update(members & pairs.keys())
+        same = {}
+        for group in union.groups(members).values():
+            chosen = min(group, key=lambda iri: (-described[iri], iri))
+            same.update({iri: chosen for iri in group if iri != chosen})
+        self.findings.add_all("KE037", (f"{self.curies(iri)} = {self.curies(chosen)}" for iri, chosen in same.items()))
+        return same
+
+    def _individuals(
+        self,
+        classes: Classes,
+        properties: Properties,
+        facts: Mapping[str, Facts],
+        same: Mapping[str, str],
+        schema_nodes: set[str],
+    ) -> dict[str, Individual]:
+        """Whatever stands in a fact or is typed by a user's class."""
+        found: set[str] = set()
+        for iri, group in properties.groups.items():
+            found.update(facts[iri])
+            if group.kind == "object":
+                found.update(value for values in facts[iri].values() for value in values)
+        for kind, subjects in self.types.items():
+            if kind in classes.canonical:
+                found.update(
+                    same.get(subject, subject) for subject in subjects if is_iri(subject) and subject not in schema_nodes
+                )
+        found -= self.dropped
+        twins: dict[str, list[str]] = {}
+        for iri, chosen in sorted(same.items()):
+            twins.setdefault(chosen, []).append(iri)
+        splits = self._splits(same)
+        kinds = self.index.pairs(TYPE)
+        unlabelled, foreign, made = [], [], {}
+        for iri in sorted(found):
+            group_of = (iri, *twins[iri]) if iri in twins else (iri,)
+            name = self.names.name(group_of)
+            if name.found == "iri":
+                unlabelled.append(iri)
+            elif name.found == "other-language":
+                foreign.append(iri)
+            types = {
+                classes.canonical[kind] for member in group_of for kind in kinds.get(member, ()) if kind in classes.canonical
+            }
+            made[iri] = Individual(iri, self.curies(iri), name.text, name.aliases, tuple(sorted(types)), splits.get(iri))
+        for code, cases in (("KE040", unlabelled), ("KE041", foreign)):
+            self.findings.add_counted(code, len(cases), lambda cases=cases: f"{self.curies(cases[0])} '{made[cases[0]].label}'")  # type: ignore[misc]
+        return made
+
+    def _splits(self, same: Mapping[str, str]) -> dict[str, Split]:
+        found = {}
+        for subject, terms in sorted(self.index.pairs(KEDIT + "split").items()):
+            text = text_of(terms[0]) if is_literal(terms[0]) else terms[0]
+            if text in _SPLITS:
+                found[same.get(subject, subject)] = _SPLITS[text]
+            else:
+                self.findings.add("KE045", f"{self.curies(subject)} {text!r}")
+        return found
+
+    def _about_the_file(self) -> None:
+        for iri, reason in self.closure.unresolved:
+            self.findings.add_alone("KE001", iri, f"import <{iri}> is not available here: {reason}")
+        relative = {subject for pairs in self.index.data.values() for subject in pairs if subject.startswith(LOCAL_BASE)}
+        relative |= {predicate for predicate in self.index.data if predicate.startswith(LOCAL_BASE)}
+        self.findings.add_counted("KE002", len(relative), lambda: f"<{min(relative).removeprefix(LOCAL_BASE)}>")
+        self.unused["statements about statements"] += self.index.triple_terms
+        hidden = self.unused["values in other languages"]
+        self.findings.add_counted("KE043", hidden, lambda: f"kept: {self.lang} and untagged")
+
+
+def _ontology_iri(index: TripleIndex) -> str | None:
+    """IRI of the file's own owl:Ontology (one that it does not import), else of its SKOS scheme; None if there is none."""
+    imported = {target for _, target in index.edges(OWL + "imports")}
+    for kind in (OWL + "Ontology", SKOS + "ConceptScheme"):
+        found = [subject for subject, kinds in index.pairs(TYPE).items() if kind in kinds and is_iri(subject)]
+        own = sorted(set(found) - imported) or sorted(found)
+        if own:
+            return own[0]
+    return None

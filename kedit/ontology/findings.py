@@ -1,0 +1,235 @@
+"""What kedit has to say about a file: every kind of finding, its code, severity and advice (docs/findings.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kedit.ontology.model import Finding
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of finding. `message` is filled with the count; `plural` likewise for counts other than 1."""
+
+    severity: Severity
+    message: str
+    plural: str
+    advice: str
+
+
+def _kind(severity: Severity, message: str, advice: str, plural: str | None = None) -> Kind:
+    return Kind(severity, message, plural or message, advice)
+
+
+KINDS: dict[str, Kind] = {
+    "KE001": _kind("warning", "an import is not available here", "Name its file with --import IRI=FILE or in catalog-v001.xml."),
+    "KE002": _kind(
+        "warning",
+        "{n} relative IRI, and the file declares no base",
+        "Write @base (Turtle) or xml:base (RDF/XML).",
+        "{n} relative IRIs, and the file declares no base",
+    ),
+    "KE003": _kind(
+        "warning",
+        "an RDF list is broken (cyclic, forked or cut off)",
+        "Write the list again; it was left out.",
+        "{n} RDF lists are broken (cyclic, forked or cut off)",
+    ),
+    "KE004": _kind(
+        "warning",
+        "{n} term of the kedit vocabulary is unknown",
+        "See kedit.ttl for the names that exist.",
+        "{n} terms of the kedit vocabulary are unknown",
+    ),
+    "KE010": _kind(
+        "error", "nothing to align: no relation is defined", "Declare owl:ObjectProperty or owl:DatatypeProperty terms."
+    ),
+    "KE011": _kind("error", "nothing to align: no relation has a fact", "Add facts about individuals: :Rome :capitalOf :Italy ."),
+    "KE012": _kind(
+        "info",
+        "{n} relation has no facts and is skipped",
+        "Add facts, or ignore this for a schema.",
+        "{n} relations have no facts and are skipped",
+    ),
+    "KE013": _kind(
+        "warning",
+        "{n} relation follows from a chain only, without asserted facts, and is skipped",
+        "Assert its facts, or ask for it as a two-hop question.",
+        "{n} relations follow from chains only, without asserted facts, and are skipped",
+    ),
+    "KE014": _kind(
+        "info",
+        "{n} property is not declared and is read as a relation by its facts",
+        "Declare it owl:ObjectProperty or owl:DatatypeProperty.",
+        "{n} properties are not declared and are read as relations by their facts",
+    ),
+    "KE015": _kind(
+        "warning",
+        "{n} value does not fit its property (a literal of an object property or an IRI of a data property)",
+        "Declare the property as what its values are; these values were left out.",
+        "{n} values do not fit their properties (literals of object properties or IRIs of data properties)",
+    ),
+    "KE016": _kind(
+        "warning",
+        "{n} property is declared both object and datatype property",
+        "Keep one; it was read by its facts.",
+        "{n} properties are declared both object and datatype properties",
+    ),
+    "KE020": _kind(
+        "error",
+        "a template is malformed and left out",
+        "A template holds {subject} once; a cloze ends in {object}; nothing else stands in braces.",
+        "{n} templates are malformed and left out",
+    ),
+    "KE021": _kind(
+        "info",
+        "{n} relation has templates made by rule from its name",
+        "Read them; write kedit:questionTemplate for better ones.",
+        "{n} relations have templates made by rule from their names",
+    ),
+    "KE022": _kind(
+        "warning",
+        "{n} relation has no template and a name that gives none; it is skipped",
+        "Write kedit:questionTemplate or kedit:clozeTemplate for it.",
+        "{n} relations have no template and names that give none; they are skipped",
+    ),
+    "KE023": _kind(
+        "warning",
+        "{n} relation has no template held out of training",
+        "Write kedit:heldOutTemplate for it.",
+        "{n} relations have no template held out of training",
+    ),
+    "KE024": _kind(
+        "info",
+        "{n} template asks in the direction that was folded away and is not used",
+        "Write it for the direction that is kept.",
+        "{n} templates ask in directions that were folded away and are not used",
+    ),
+    "KE030": _kind(
+        "warning",
+        "{n} subject of a functional relation has several answers",
+        "Correct the facts or drop owl:FunctionalProperty.",
+        "{n} subjects of functional relations have several answers",
+    ),
+    "KE031": _kind(
+        "info",
+        "{n} property is folded into its inverse",
+        "One slot serves both directions.",
+        "{n} properties are folded into their inverses",
+    ),
+    "KE032": _kind(
+        "warning",
+        "a hierarchy is cyclic; its members are taken as one",
+        "Remove one of the subClassOf/subPropertyOf links.",
+        "{n} hierarchies are cyclic; the members of each are taken as one",
+    ),
+    "KE033": _kind("info", "{n} term is deprecated and skipped", "Use its replacement.", "{n} terms are deprecated and skipped"),
+    "KE034": _kind(
+        "info",
+        "{n} term is excluded by kedit:exclude",
+        "Remove kedit:exclude to use it.",
+        "{n} terms are excluded by kedit:exclude",
+    ),
+    "KE035": _kind(
+        "warning",
+        "{n} property chain contains the relation it defines; it is never computed",
+        "Asserted facts of the relation are used as they are.",
+        "{n} property chains contain the relation they define; they are never computed",
+    ),
+    "KE037": _kind(
+        "info",
+        "{n} term is the same as another (owl:sameAs, equivalent) and merged",
+        "Its names stay valid.",
+        "{n} terms are the same as others (owl:sameAs, equivalent) and merged",
+    ),
+    "KE040": _kind(
+        "warning",
+        "{n} individual has no label; its IRI's last part is used",
+        "Write rdfs:label, or name the property: --label-property.",
+        "{n} individuals have no label; the last parts of their IRIs are used",
+    ),
+    "KE041": _kind(
+        "warning",
+        "{n} individual has a label in other languages only",
+        "Add a label in the language, or choose another --lang.",
+        "{n} individuals have labels in other languages only",
+    ),
+    "KE042": _kind(
+        "warning",
+        "{n} question is ambiguous: subjects of the same name have different answers",
+        "Tell them apart by kedit:answerText or labels.",
+        "{n} questions are ambiguous: subjects of the same name have different answers",
+    ),
+    "KE043": _kind(
+        "info",
+        "{n} value is in another language than the one asked for",
+        "Choose it with --lang.",
+        "{n} values are in other languages than the one asked for",
+    ),
+    "KE044": _kind(
+        "warning",
+        "{n} fact has a subject or object outside the relation's domain or range",
+        "Check the types; the facts are used.",
+        "{n} facts have a subject or object outside the relation's domain or range",
+    ),
+    "KE045": _kind(
+        "warning",
+        "{n} kedit:split is not train, valid or test",
+        "Write one of the three.",
+        "{n} kedit:split values are not train, valid or test",
+    ),
+}
+
+
+@dataclass
+class Findings:
+    """Collects findings while a file is read; long lists fold into one with a count and an example."""
+
+    _items: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
+    _single: list[Finding] = field(default_factory=list)
+
+    def add(self, code: str, example: str, place: str | None = None) -> None:
+        """One more case of a kind; cases of a kind fold."""
+        self._items.setdefault(code, []).append((example, place))
+
+    def add_all(self, code: str, examples: Iterable[str]) -> None:
+        """Many cases of a kind at once."""
+        found = [(example, None) for example in examples]
+        if found:
+            self._items.setdefault(code, []).extend(found)
+
+    def add_counted(self, code: str, count: int, example: Callable[[], str]) -> None:
+        """`count` cases of which only one is written out."""
+        if count:
+            self._single.append(_finding(code, count, example(), None))
+
+    def add_alone(self, code: str, example: str | None, message: str | None = None, advice: str | None = None) -> None:
+        """A case that stands on a line of its own."""
+        finding = _finding(code, 1, example, None)
+        text, hint = message or finding.message, advice or finding.advice
+        self._single.append(Finding(code, finding.severity, text, 1, example, hint, None))
+
+    def collected(self) -> tuple[Finding, ...]:
+        """All findings by code; the example of a fold is the first by name, whatever the order of the file."""
+        folded = [
+            _finding(code, len(cases), *min(cases, key=lambda case: (case[0], case[1] or "")))
+            for code, cases in self._items.items()
+        ]
+        return tuple(sorted((*folded, *self._single), key=lambda finding: (finding.code, finding.example or "", finding.message)))
+
+
+def _finding(code: str, count: int, example: str | None, place: str | None) -> Finding:
+    kind = KINDS[code]
+    message = (kind.message if count == 1 else kind.plural).replace("{n}", f"{count:,}")
+    return Finding(code, kind.severity, message, count, example, kind.advice, place)
+
+
+def at_least(findings: Iterable[Finding], severity: Severity) -> list[Finding]:
+    """Findings of a severity or worse."""
+    worst = SEVERITIES[SEVERITIES.index(severity) :]
+    return [finding for finding in findings if finding.severity in worst]

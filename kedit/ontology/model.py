@@ -1,0 +1,181 @@
+"""What an ontology is to kedit: classes, relations, individuals and facts, typed and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from kedit.errors import InputError, did_you_mean
+
+Form = Literal["question", "cloze"]
+Role = Literal["train", "valid", "heldout"]
+Split = Literal["train", "valid", "test"]
+LITERAL_MARK = '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A carrier as written in the ontology: text with `{subject}`; a cloze ends in `{object}`."""
+
+    text: str
+    form: Form
+    role: Role = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class OntologyClass:
+    """A class or SKOS concept with its asserted superclasses (IRIs)."""
+
+    iri: str
+    curie: str
+    label: str
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """An object or datatype property, after folding of inverses and equivalents."""
+
+    iri: str
+    curie: str
+    label: str
+    kind: Literal["object", "data"]
+    parents: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    range: tuple[str, ...] = ()
+    functional: bool = False
+    symmetric: bool = False
+    transitive: bool = False
+    folded: tuple[str, ...] = ()
+    """IRIs of inverse and equivalent properties whose facts were folded into this one."""
+    chains: tuple[tuple[str, ...], ...] = ()
+    """Property chain axioms, each a tuple of relation IRIs; data, never materialised. `^` before an IRI marks a step that
+    runs from the relation's object to its subject (its property was folded into an inverse)."""
+    templates: tuple[Template, ...] = ()
+    template_source: Literal["written", "generated", "missing"] = "missing"
+    phrase: str | None = None
+    excluded: bool = False
+    """`kedit:exclude true`: used only where it is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Individual:
+    """A subject or object of facts. `label` is the text that stands in prompts and answers."""
+
+    iri: str
+    curie: str
+    label: str
+    aliases: tuple[str, ...] = ()
+    """Other names, accepted as answers and seen by lexical scopes."""
+    types: tuple[str, ...] = ()
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a knowledge engineer should know about the file; codes are stable (docs/findings.md)."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    count: int = 1
+    example: str | None = None
+    advice: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Ontology:
+    """An ontology as kedit uses it; all mappings are sorted by IRI.
+
+    A *value* is the id of a fact's object: an individual's IRI, or `'"' + lexical form` for a literal.
+    """
+
+    iri: str | None
+    source: str
+    syntax: str
+    sha256: str
+    triples: int
+    prefixes: Mapping[str, str]
+    classes: Mapping[str, OntologyClass]
+    relations: Mapping[str, Relation]
+    individuals: Mapping[str, Individual]
+    facts: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """relation IRI -> subject IRI -> values, sorted."""
+    imports: tuple[str, ...] = ()
+    unused: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def values(self, relation: str, subject: str) -> tuple[str, ...]:
+        """All values that the ontology lists for `subject` under `relation` (empty if none)."""
+        return self.facts.get(relation, {}).get(subject, ())
+
+    def texts(self, value: str) -> tuple[str, ...]:
+        """Accepted surface forms of a value, the preferred one first."""
+        if value.startswith(LITERAL_MARK):
+            return (value[1:],)
+        individual = self.individuals[value]
+        return (individual.label, *individual.aliases)
+
+    def ancestors(self, iri: str) -> tuple[str, ...]:
+        """Transitive parents of a class or relation, nearest first, without itself."""
+        seen: dict[str, None] = {}
+        queue = list(self._parents(iri))
+        while queue:
+            parent = queue.pop(0)
+            if parent not in seen and parent != iri:
+                seen[parent] = None
+                queue.extend(self._parents(parent))
+        return tuple(seen)
+
+    def _parents(self, iri: str) -> tuple[str, ...]:
+        node = self.relations.get(iri) or self.classes.get(iri)
+        return node.parents if node else ()
+
+    def curie(self, iri: str) -> str:
+        """The short form of an IRI by the file's own prefixes; the IRI in angle brackets if none fits."""
+        best = max((ns for ns in self.prefixes.values() if ns and iri.startswith(ns)), key=len, default=None)
+        if best is None:
+            return f"<{iri}>"
+        prefix = next(p for p, ns in sorted(self.prefixes.items()) if ns == best)
+        return f"{prefix}:{iri[len(best) :]}"
+
+    def resolve(self, term: str, kind: Literal["relation", "class", "individual", "slot"] = "relation") -> str:
+        """IRI of a term written as IRI, `<IRI>`, CURIE, label or local name; InputError with the nearest terms."""
+        index = self._names[kind]
+        for key in (term, term.casefold()):
+            if key in index:
+                return index[key]
+        shown = sorted({node.curie for node in self._nodes(kind)} | {node.label for node in self._nodes(kind)})
+        raise InputError(f"unknown {kind} {term!r}", advice=did_you_mean(term, shown))
+
+    def _nodes(self, kind: str) -> Iterator[Relation | OntologyClass | Individual]:
+        if kind in ("relation", "slot"):
+            yield from self.relations.values()
+        if kind in ("class", "slot"):
+            yield from self.classes.values()
+        if kind == "individual":
+            yield from self.individuals.values()
+
+    @cached_property
+    def _names(self) -> dict[str, dict[str, str]]:
+        tables: dict[str, dict[str, str]] = {}
+        for kind in ("relation", "class", "individual", "slot"):
+            table: dict[str, str] = {}
+            for node in self._nodes(kind):
+                local = node.iri.rsplit("#", 1)[-1].rsplit("/", 1)[-1]
+                for name in (
+                    node.iri,
+                    f"<{node.iri}>",
+                    node.curie,
+                    node.label.casefold(),
+                    local.casefold(),
+                    node.curie.casefold(),
+                ):
+                    table.setdefault(name, node.iri)
+                for folded in getattr(node, "folded", ()):
+                    table.setdefault(folded, node.iri)
+            tables[kind] = table
+        return tables

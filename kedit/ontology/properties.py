@@ -1,0 +1,257 @@
+"""Which properties are relations, of which kind, and which of them are one (equivalent, inverse, cyclic)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kedit.ontology.classes import is_builtin
+from kedit.ontology.findings import Findings
+from kedit.ontology.index import TripleIndex
+from kedit.ontology.templates import TEMPLATE_IRIS
+from kedit.ontology.terms import (
+    ALIAS_PROPERTIES,
+    ANNOTATION_NAMESPACES,
+    LABEL_PROPERTIES,
+    OWL,
+    RDF,
+    RDFS,
+    SKOS,
+    XSD,
+    Curies,
+    is_iri,
+)
+from kedit.ontology.union import Union, cycles
+
+Kind = Literal["object", "data"]
+SUBPROPERTY, INVERSE = RDFS + "subPropertyOf", OWL + "inverseOf"
+_OBJECT = tuple(
+    OWL + name
+    for name in (
+        "ObjectProperty",
+        "InverseFunctionalProperty",
+        "SymmetricProperty",
+        "AsymmetricProperty",
+        "TransitiveProperty",
+        "ReflexiveProperty",
+        "IrreflexiveProperty",
+    )
+)
+_DATA = OWL + "DatatypeProperty"
+_GENERIC = (RDF + "Property", OWL + "FunctionalProperty", OWL + "DeprecatedProperty")
+_ANNOTATION = (OWL + "AnnotationProperty", OWL + "OntologyProperty")
+_ANNOTATION_PARENTS = {
+    RDFS + "label",
+    RDFS + "comment",
+    RDFS + "seeAlso",
+    RDFS + "isDefinedBy",
+    *LABEL_PROPERTIES,
+    *ALIAS_PROPERTIES,
+}
+_ANNOTATION_PARENTS |= {
+    SKOS + name for name in ("note", "definition", "example", "hiddenLabel", "scopeNote", "changeNote", "notation")
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Properties that are one relation. Members with parity 1 read from object to subject of the canonical one."""
+
+    iri: str
+    kind: Kind
+    members: Mapping[str, int]
+    symmetric: bool
+    functional: bool
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """Members beside the canonical one, sorted."""
+        return tuple(sorted(member for member in self.members if member != self.iri))
+
+
+@dataclass(frozen=True)
+class Properties:
+    """All relations of a file, by canonical IRI, with `place` mapping every member to its relation and parity."""
+
+    groups: Mapping[str, Group]
+    place: Mapping[str, tuple[str, int]]
+    parents: Mapping[str, tuple[str, ...]]
+    undeclared: frozenset[str]
+
+
+@dataclass
+class _Reader:
+    """Knows the index and what to leave out; finds kinds, then groups."""
+
+    index: TripleIndex
+    types: Mapping[str, set[str]]
+    schema_nodes: set[str]
+    annotations: set[str]
+    dropped: set[str]
+    curies: Curies
+    findings: Findings
+
+    def kinds(self) -> tuple[dict[str, Kind], frozenset[str]]:
+        """Kind of every relation, and which of them are declared nowhere."""
+        objects = set().union(*(self.types.get(kind, set()) for kind in _OBJECT))
+        data = self.types.get(_DATA, set())
+        objects = (objects - data) | self.types.get(OWL + "ObjectProperty", set())
+        notes = set().union(*(self.types.get(kind, set()) for kind in _ANNOTATION))
+        generic = set().union(*(self.types.get(kind, set()) for kind in _GENERIC))
+        links = [self.index.edges(name) for name in (SUBPROPERTY, INVERSE, OWL + "equivalentProperty")]
+        mentioned = {iri for edges in links for edge in edges for iri in edge}
+        mentioned |= {iri for name in (RDFS + "domain", RDFS + "range", *TEMPLATE_IRIS) for iri in self.index.pairs(name)}
+        undeclared = (set(self.index.data) | mentioned) - objects - data - generic - notes
+        undeclared -= {iri for iri in undeclared if iri.startswith(ANNOTATION_NAMESPACES)}
+        annotations = self.annotations | self._below_annotations()
+        kinds: dict[str, Kind] = {}
+        idle: set[str] = set()
+        for iri in sorted(objects | data | (generic - notes) | undeclared):
+            if not is_iri(iri) or is_builtin(iri) or iri in self.dropped or iri in annotations:
+                continue
+            if iri in objects and iri in data:
+                self.findings.add("KE016", self.curies(iri))
+            if (iri in objects) != (iri in data):
+                kinds[iri] = "object" if iri in objects else "data"
+            elif (kind := self._by_facts(iri)) is not None:
+                kinds[iri] = kind
+            elif iri not in undeclared or iri in mentioned:
+                idle.add(iri)
+        self._by_neighbours(idle, kinds)
+        return kinds, frozenset(undeclared & kinds.keys() - idle)
+
+    def _by_neighbours(self, idle: set[str], kinds: dict[str, Kind]) -> None:
+        """Kinds of properties that state no fact: what their range says, else what the properties beside them are."""
+        beside: dict[str, set[str]] = {}
+        for name in (SUBPROPERTY, OWL + "equivalentProperty"):
+            for one, other in self.index.edges(name):
+                beside.setdefault(one, set()).add(other)
+                beside.setdefault(other, set()).add(one)
+        known = dict(kinds)
+        for iri in sorted(idle):
+            ranges = self.index.objects(iri, RDFS + "range")
+            literal = any(value.startswith(XSD) or value == RDFS + "Literal" for value in ranges)
+            near = {known[other] for other in beside.get(iri, ()) if other in known}
+            kinds[iri] = "data" if literal or near == {"data"} else "object"
+
+    def _below_annotations(self) -> set[str]:
+        """Properties that specialise a label or note: names of things, not facts about them."""
+        children: dict[str, list[str]] = {}
+        for child, parent in self.index.edges(SUBPROPERTY):
+            children.setdefault(parent, []).append(child)
+        found: set[str] = set()
+        queue = [child for parent in _ANNOTATION_PARENTS for child in children.get(parent, ())]
+        while queue:
+            node = queue.pop()
+            if node not in found:
+                found.add(node)
+                queue.extend(children.get(node, ()))
+        return found
+
+    def _by_facts(self, iri: str) -> Kind | None:
+        """Object or data by what most values are; None for a property that states no fact about an individual."""
+        pairs, outside = self.index.pairs(iri), self.schema_nodes
+        if not any(is_iri(subject) and subject not in outside for subject in pairs):
+            return None
+        return "data" if 2 * self.index.literals[iri] > sum(map(len, pairs.values())) else "object"
+
+    def unions(self, kinds: Mapping[str, Kind]) -> Union:
+        """Equivalent, inverse and cyclic properties joined."""
+        union = Union()
+        for one, other in self.index.edges(OWL + "equivalentProperty"):
+            if one != other and one in kinds and kinds[one] == kinds.get(other):
+                union.join(one, other)
+                self.findings.add("KE037", f"{self.curies(max(one, other))} = {self.curies(min(one, other))}")
+        for one, other in self.index.edges(INVERSE):
+            if kinds.get(one) == kinds.get(other) == "object":
+                union.join(one, other, 1)
+        while True:
+            edges = [
+                (above[0], below[0])
+                for child, parent in self.index.edges(SUBPROPERTY)
+                if child in kinds
+                and parent in kinds
+                and kinds[child] == kinds[parent]
+                and (above := union.find(child))[1] == (below := union.find(parent))[1]
+                and above[0] != below[0]
+            ]
+            found = cycles(edges)
+            for group in found:
+                self.findings.add("KE032", " = ".join(self.curies(iri) for iri in group))
+                for other in group[1:]:
+                    union.join(group[0], other)
+            if not found:
+                return union
+
+    def group(self, root: str, members: Mapping[str, int], kind: Kind, contradictory: bool) -> Group:
+        """The relation of one group: its canonical direction is the functional one, else the one with templates,
+        else the one whose questions have fewer answers."""
+        symmetric = contradictory or any(member in self.types.get(OWL + "SymmetricProperty", ()) for member in members)
+        if symmetric:
+            members = dict.fromkeys(members, 0)
+        functional = {turn: self._functional(members, turn) for turn in (0, 1)}
+        written = {iri for iri in members if any(iri in self.index.pairs(name) for name in TEMPLATE_IRIS)}
+        turns = sorted(set(members.values()))
+        if len(turns) > 1:
+            sides = self._sides(members)
+            turns.sort(
+                key=lambda turn: (
+                    not functional[turn],
+                    not any(iri in written for iri in members if members[iri] == turn),
+                    -sides[turn],
+                    min(iri for iri in members if members[iri] == turn),
+                )
+            )
+        turn = turns[0]
+        chosen = min(
+            (iri for iri in members if members[iri] == turn),
+            key=lambda iri: (iri not in written, iri not in self.schema_nodes, -len(self.index.pairs(iri)), iri),
+        )
+        return Group(chosen, kind, {iri: parity ^ turn for iri, parity in members.items()}, symmetric, functional[turn])
+
+    def _functional(self, members: Mapping[str, int], turn: int) -> bool:
+        straight, inverse = self.types.get(OWL + "FunctionalProperty", ()), self.types.get(OWL + "InverseFunctionalProperty", ())
+        return any(iri in (straight if parity == turn else inverse) for iri, parity in members.items())
+
+    def _sides(self, members: Mapping[str, int]) -> tuple[int, int]:
+        """Number of distinct subjects when the group is read with turn 0 and with turn 1."""
+        sides: tuple[set[str], set[str]] = (set(), set())
+        for iri, parity in members.items():
+            pairs = self.index.pairs(iri)
+            sides[parity].update(pairs)
+            sides[1 - parity].update(value for values in pairs.values() for value in values)
+        return len(sides[0]), len(sides[1])
+
+
+def build_properties(
+    index: TripleIndex,
+    types: Mapping[str, set[str]],
+    schema_nodes: set[str],
+    label_property: Sequence[str],
+    dropped: set[str],
+    curies: Curies,
+    findings: Findings,
+) -> Properties:
+    """Relations of the index after folding. `schema_nodes` are classes, properties and ontologies."""
+    annotations = {*LABEL_PROPERTIES, *ALIAS_PROPERTIES, *label_property}
+    reader = _Reader(index, types, schema_nodes, annotations, dropped, curies, findings)
+    kinds, undeclared = reader.kinds()
+    union = reader.unions(kinds)
+    groups = {}
+    for root, members in union.groups(kinds).items():
+        group = reader.group(root, members, kinds[root], root in union.contradictory)
+        groups[group.iri] = group
+        inverse = sorted(curies(iri) for iri, parity in group.members.items() if parity)
+        findings.add_all("KE031", (f"{name} into {curies(group.iri)}" for name in inverse))
+    findings.add_all("KE014", (curies(iri) for iri in undeclared))
+    groups = dict(sorted(groups.items()))
+    place = {member: (iri, parity) for iri, group in groups.items() for member, parity in group.members.items()}
+    parents: dict[str, set[str]] = {iri: set() for iri in groups}
+    for child, parent in index.edges(SUBPROPERTY):
+        if child in place and parent in place:
+            (below, turn), (above, other) = place[child], place[parent]
+            # `isFatherOf` under `hasParent` is a statement about opposite directions: no ancestor of the slot.
+            if below != above and (turn == other or groups[above].symmetric) and groups[below].kind == groups[above].kind:
+                parents[below].add(above)
+    return Properties(groups, place, {iri: tuple(sorted(found)) for iri, found in parents.items()}, undeclared)

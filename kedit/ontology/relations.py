@@ -1,0 +1,198 @@
+"""Relations with everything that is known of them: labels, hierarchy, domain and range, chains, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kedit.ontology.classes import Classes, is_builtin, named_members
+from kedit.ontology.facts import Facts
+from kedit.ontology.findings import Findings
+from kedit.ontology.index import BrokenList, TripleIndex
+from kedit.ontology.labels import Names
+from kedit.ontology.model import Form, Relation, Template
+from kedit.ontology.properties import Group, Properties
+from kedit.ontology.sniff import Source
+from kedit.ontology.templates import PROPERTIES, Malformed, in_language, in_order, parse_template
+from kedit.ontology.terms import KEDIT, OWL, RDFS, XSD, Curies, is_blank, is_iri, is_true, relation_words
+from kedit.ontology.verbalise import Verbalisation, verbalise
+
+CHAIN = OWL + "propertyChainAxiom"
+_PERSON = frozenset(["person", "people", "human", "man", "woman", "male", "female", "agent", "individual", "parent", "child"])
+_PLACE = frozenset(
+    ["place", "location", "country", "city", "town", "village", "region", "state", "continent", "area", "settlement", "building"]
+)
+
+
+@dataclass
+class RelationBuilder:
+    """Builds the relations of one load; `source` is the file that places of findings refer to."""
+
+    index: TripleIndex
+    types: Mapping[str, set[str]]
+    properties: Properties
+    classes: Classes
+    names: Names
+    curies: Curies
+    language: str
+    source: Source
+    findings: Findings
+
+    def build(self, facts: Mapping[str, Facts]) -> dict[str, Relation]:
+        """Relation IRI -> relation, sorted."""
+        chains = self._chains()
+        return {iri: self._relation(group, chains.get(iri, ()), facts[iri]) for iri, group in self.properties.groups.items()}
+
+    def _relation(self, group: Group, chains: tuple[tuple[str, ...], ...], facts: Facts) -> Relation:
+        iri = group.iri
+        domain, range_ = self._domain_and_range(group)
+        label = self.names.label(iri) or relation_words(iri)
+        templates = self._written(group, domain, range_)
+        phrase = self._one_text(iri, "phrase")
+        made = Verbalisation(refusal="written")
+        usable = bool(facts) or not chains
+        if not templates:
+            made = self._verbalised(group, label, range_, facts)
+            if made.templates and facts:
+                self.findings.add(
+                    "KE021", f"{self.curies(iri)}: {made.templates[0].text!r} ({made.rule}, confidence {made.confidence:.2f})"
+                )
+            elif usable and facts:
+                self.findings.add("KE022", f"{self.curies(iri)} '{label}': {made.refusal}")
+        elif facts and not any(template.role == "heldout" for template in templates):
+            self.findings.add("KE023", self.curies(iri))
+        transitive = any(member in self.types.get(OWL + "TransitiveProperty", ()) for member in group.members)
+        return Relation(
+            iri=iri,
+            curie=self.curies(iri),
+            label=label,
+            kind=group.kind,
+            parents=self.properties.parents[iri],
+            domain=domain,
+            range=range_,
+            functional=group.functional,
+            symmetric=group.symmetric,
+            transitive=transitive,
+            folded=group.folded,
+            chains=chains,
+            templates=templates or in_order(made.templates),
+            template_source="written" if templates else "generated" if made.templates else "missing",
+            phrase=phrase or made.phrase,
+            excluded=any(is_true(self.index.pairs(KEDIT + "exclude").get(member, ())) for member in group.members),
+        )
+
+    def _domain_and_range(self, group: Group) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Canonical classes (and datatypes) of both ends; a folded inverse states them the other way round."""
+        ends: tuple[set[str], set[str]] = (set(), set())
+        for member, parity in group.members.items():
+            for end, predicate in enumerate((RDFS + "domain", RDFS + "range")):
+                for node in self.index.objects(member, predicate):
+                    ends[end ^ parity].update(named_members(self.index, node, self.findings))
+        return self._canonical(ends[0]), self._canonical(ends[1])
+
+    def _canonical(self, iris: set[str]) -> tuple[str, ...]:
+        classes = {self.classes.canonical.get(iri, iri) for iri in iris}
+        return tuple(sorted(iri for iri in classes if not is_builtin(iri) or iri.startswith(XSD)))
+
+    def _written(self, group: Group, domain: Sequence[str], range_: Sequence[str]) -> tuple[Template, ...]:
+        """Templates that stand on the canonical property and its equivalents."""
+        found = []
+        for member, parity in sorted(group.members.items()):
+            for name, role in PROPERTIES:
+                texts = in_language(self.index.objects(member, KEDIT + name), self.language)
+                if parity:
+                    self.findings.add_all("KE024", (f"{self.curies(member)}: {text!r}" for text in texts))
+                    continue
+                form: Form | None = {"questionTemplate": "question", "clozeTemplate": "cloze"}.get(name)  # type: ignore[assignment]
+                for text in texts:
+                    try:
+                        found.append(
+                            parse_template(
+                                text, role, form=form, domain=self._class_label(domain), range_=self._class_label(range_)
+                            )
+                        )
+                    except Malformed as problem:
+                        place = self.source.find(text)
+                        where = str(place) if place.line else None
+                        self.findings.add("KE020", f"{self.curies(member)} kedit:{name} {text!r}: {problem}", where)
+        return in_order(found)
+
+    def _class_label(self, iris: Sequence[str]) -> str | None:
+        return next((self.classes.nodes[iri].label for iri in iris if iri in self.classes.nodes), None)
+
+    def _one_text(self, iri: str, name: str) -> str | None:
+        texts = in_language(self.index.objects(iri, KEDIT + name), self.language)
+        return texts[0] if texts else None
+
+    def _verbalised(self, group: Group, label: str, range_: Sequence[str], facts: Facts) -> Verbalisation:
+        """Rules on the label; on the local name where the label gives nothing or is no English."""
+        if not self.language.lower().startswith("en"):
+            return Verbalisation(refusal=f"no rules for the language {self.language!r}")
+        if XSD + "boolean" in range_:
+            return Verbalisation(refusal="answers yes or no")
+        wh = self._one_text(group.iri, "wh")
+        kinds = self._answer_words(range_, facts)
+        best = Verbalisation(refusal="no name")
+        for name in dict.fromkeys((self._one_text(group.iri, "phrase") or label, relation_words(group.iri))):
+            made = verbalise(name, person=bool(kinds & _PERSON), place=bool(kinds & _PLACE), wh=wh.capitalize() if wh else None)
+            if made.templates:
+                return made
+            best = best if best.refusal != "no name" else made
+        return best
+
+    def _answer_words(self, range_: Sequence[str], facts: Facts) -> set[str]:
+        """Words of the classes that answers belong to, with the classes above; from the range, else from some answers."""
+        queue = list(range_)
+        if not queue:
+            answers = sorted({value for values in list(facts.values())[:20] for value in values if is_iri(value)})
+            kinds = self.index.pairs("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
+            queue = [
+                self.classes.canonical[kind]
+                for value in answers
+                for kind in kinds.get(value, ())
+                if kind in self.classes.canonical
+            ]
+        words: set[str] = set()
+        seen: set[str] = set()
+        while queue:
+            iri = queue.pop()
+            if iri in self.classes.nodes and iri not in seen:
+                seen.add(iri)
+                words.update(self.classes.nodes[iri].label.lower().split())
+                queue.extend(self.classes.nodes[iri].parents)
+        return words
+
+    def _chains(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Relation -> its property chain axioms. A step that runs against its relation's direction is marked by `^`."""
+        found: dict[str, set[tuple[str, ...]]] = {}
+        for prop, heads in sorted(self.index.pairs(CHAIN).items()):
+            if prop not in self.properties.place:
+                continue
+            target, turn = self.properties.place[prop]
+            for head in heads:
+                try:
+                    steps = [self._step(node) for node in self.index.members(head)]
+                except BrokenList:
+                    self.findings.add("KE003", f"owl:propertyChainAxiom of {self.curies(prop)}")
+                    continue
+                if None in steps or not steps:
+                    continue
+                path = [step for step in steps if step is not None]
+                if turn:
+                    path = [(iri, parity ^ 1) for iri, parity in reversed(path)]
+                if any(iri == target for iri, _ in path):
+                    self.findings.add("KE035", self.curies(target))
+                symmetric = {iri for iri, _ in path if self.properties.groups[iri].symmetric}
+                found.setdefault(target, set()).add(
+                    tuple(f"^{iri}" if parity and iri not in symmetric else iri for iri, parity in path)
+                )
+        return {iri: tuple(sorted(chains)) for iri, chains in found.items()}
+
+    def _step(self, node: str) -> tuple[str, int] | None:
+        if not is_blank(node):
+            return self.properties.place.get(node)
+        inverse = [iri for iri in self.index.objects(node, OWL + "inverseOf") if iri in self.properties.place]
+        if len(inverse) != 1:
+            return None
+        iri, parity = self.properties.place[inverse[0]]
+        return iri, parity ^ 1

@@ -1,0 +1,172 @@
+"""Which syntax a file is written in, told by its content: extensions of ontology files say little."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kedit.errors import InputError, Place
+
+Syntax = str
+READABLE = "Turtle, N-Triples, RDF/XML, N-Quads, TriG or JSON-LD, also gzipped"
+CONVERT = "Convert it to Turtle or RDF/XML first, for example with Protege (Save as) or ROBOT (robot convert)."
+_HEAD = 1 << 16
+
+_IRI = rb"<[^<>\"{}|^`\\\x00-\x20]*>"
+_BLANK = rb"_:[^\s<>\"]+"
+_LITERAL = rb"\"(?:[^\"\\\n\r]|\\.)*\"(?:@[A-Za-z0-9-]+|\^\^" + _IRI + rb")?"
+_ABSOLUTE = rb"<[A-Za-z][A-Za-z0-9+.-]*:[^<>\"{}|^`\\\x00-\x20]*>"
+_NODE = rb"(?:" + _ABSOLUTE + rb"|" + _BLANK + rb")"
+_LINE = re.compile(
+    _NODE
+    + rb"[ \t]*"
+    + _ABSOLUTE
+    + rb"[ \t]*(?:"
+    + _NODE
+    + rb"|"
+    + _LITERAL
+    + rb")[ \t]*("
+    + _NODE
+    + rb")?[ \t]*\.[ \t]*(?:#.*)?"
+)
+_ELEMENT = re.compile(r"<(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)(?=[\s/>])([^>]*)")
+_MISC = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE\s[^\[>]*(?:\[.*?\]\s*)?>", re.DOTALL)
+_TURTLE_SIGN = re.compile(
+    rb"@(?:prefix|base)\b|^\s*(?:prefix|base)\s|<[^<>\s]*>|(?:^|\s)[\w.-]*:[\w.-]*\s", re.IGNORECASE | re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's bytes, unpacked, in UTF-8 without a byte order mark."""
+
+    path: Path
+    data: bytes
+
+    def line(self, number: int) -> str | None:
+        """Text of a 1-based line, shortened to what fits a terminal."""
+        lines = self.data.split(b"\n", number)
+        if not 1 <= number <= len(lines):
+            return None
+        text = lines[number - 1].decode("utf-8", "replace").strip()
+        return text if len(text) <= 160 else text[:157] + "..."
+
+    def place(self, line: int | None = None, column: int | None = None) -> Place:
+        """Where in the file, with the line's text."""
+        return Place(self.path, line, column, text=self.line(line) if line else None)
+
+    def find(self, text: str) -> Place:
+        """Where `text` first stands; the file alone if it does not stand there as it is."""
+        offset = self.data.find(text.encode())
+        if not text or offset < 0:
+            return Place(self.path)
+        start = self.data.rfind(b"\n", 0, offset) + 1
+        column = len(self.data[start:offset].decode("utf-8", "replace")) + 1
+        return self.place(self.data.count(b"\n", 0, offset) + 1, column)
+
+
+def read_source(path: Path) -> Source:
+    """Read and unpack a file; InputError if it is missing, a directory, empty, broken gzip or no text."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError("no such file", place=Place(path), advice="Check the path of the ontology.") from None
+    except IsADirectoryError:
+        found = sorted(child.name for child in path.iterdir() if child.is_file())[:5]
+        advice = f"Name one file in it, for example {path / found[0]}." if found else "Name a file."
+        raise InputError("is a directory, not an ontology file", place=Place(path), advice=advice) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", place=Place(path)) from error
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(f"is a broken gzip file: {error}", place=Place(path), advice="Download or pack it again.") from error
+    data = _utf8(path, data)
+    if not data.strip():
+        raise InputError("is empty", place=Place(path), advice=f"kedit reads {READABLE}.")
+    return Source(path, data)
+
+
+def _utf8(path: Path, data: bytes) -> bytes:
+    """The same text in UTF-8, by byte order mark or XML declaration."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            try:
+                text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+            except UnicodeDecodeError:
+                break
+            return re.sub(r"\A(<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text).encode()
+    declared = re.match(rb"\s*<\?xml[^>]*?\sencoding=[\"']([\w.-]+)[\"']", data[:200])
+    if declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii", b"ascii"):
+        name = declared[1].decode()
+        try:
+            text = data.decode(name)
+        except (LookupError, UnicodeDecodeError) as error:
+            raise InputError(f"declares the encoding {name!r} but cannot be decoded so: {error}", place=Place(path, 1)) from error
+        return text.replace(declared[0].decode(), declared[0].decode().replace(name, "UTF-8"), 1).encode()
+    if b"\0" in data[:_HEAD] or data.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")):
+        raise InputError("is a binary file, not an ontology", place=Place(path), advice=f"kedit reads {READABLE}.")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        place = Source(path, data).place(line, column)
+        raise InputError(
+            "is not UTF-8 text", place=place, advice="Save the file as UTF-8; it looks like Latin-1 or Windows-1252."
+        ) from error
+    return data
+
+
+def sniff(source: Source) -> Syntax:
+    """Name of the syntax; InputError for syntaxes that are no RDF or that kedit does not read."""
+    head = source.data[:_HEAD].lstrip()
+    opens = re.match(rb"<[?!]|<[A-Za-z_][\w.-]*(:[\w.-]+)?[\s/>]", head) is not None and not _LINE.match(head)
+    # `<urn:a> a <urn:b> .` is Turtle although it could open an element.
+    if opens and (head.startswith((b"<?xml", b"<!")) or b"xmlns" in head or b"</" in head):
+        return _sniff_xml(source)
+    if re.match(rb"\{\s*[\"}]|\[\s*[{\"\]]", head) and not re.match(rb"\[\s*\]", head):
+        return "JSON-LD"
+    code = b"\n".join(line for line in head.split(b"\n") if not line.lstrip().startswith(b"#"))
+    for pattern, name in (
+        (rb"\s*(?:Prefix|Ontology)\s*\(", "OWL functional syntax"),
+        (rb"\s*(?:Prefix|Ontology|Class|ObjectProperty)\s*:\s", "Manchester syntax"),
+        (rb"\s*format-version\s*:", "OBO"),
+    ):
+        if re.match(pattern, code):
+            raise InputError(f"is written in {name}, which kedit does not read", place=source.place(1), advice=CONVERT)
+    lines = [line.strip() for line in code.split(b"\n") if line.strip()]
+    if len(source.data) > _HEAD:
+        lines = lines[:-1]
+    matches = [_LINE.fullmatch(line) for line in lines]
+    if matches and all(matches):
+        return "N-Quads" if any(match[1] for match in matches if match) else "N-Triples"
+    if code.strip() and not _TURTLE_SIGN.search(code):
+        raise not_rdf(source)
+    return "Turtle"
+
+
+def not_rdf(source: Source) -> InputError:
+    """The error for a file that is in no syntax of RDF."""
+    return InputError("is not an ontology: not RDF in any syntax", place=source.place(1), advice=f"kedit reads {READABLE}.")
+
+
+def _sniff_xml(source: Source) -> Syntax:
+    text = source.data[:_HEAD].decode("utf-8", "ignore")
+    position = 0
+    while found := _MISC.match(text, position):
+        position = found.end()
+    root = _ELEMENT.match(text, position)
+    if root is None:
+        return "RDF/XML"  # broken or unusual: the parser says where
+    name, attributes = root[2], root[3]
+    if name == "Ontology" and "http://www.w3.org/2002/07/owl#" in attributes and "rdf:about" not in attributes:
+        raise InputError("is written in OWL/XML, which kedit does not read", place=source.place(1), advice=CONVERT)
+    if "22-rdf-syntax-ns#" not in source.data[: 1 << 20].decode("utf-8", "ignore"):
+        kind = "an HTML page" if name.lower() == "html" else f"XML without RDF (its root is <{name}>)"
+        raise InputError(f"is not an ontology: {kind}", place=source.place(1), advice=f"kedit reads {READABLE}.")
+    return "RDF/XML"

@@ -1,0 +1,107 @@
+"""owl:imports resolve to local files only: by option, by catalog, beside the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kedit.errors import InputError
+from kedit.ontology import load_ontology
+from kedit.ontology.imports import parse_import, read_catalog
+
+MAIN = "<http://example.org/main> a owl:Ontology ; owl:imports <http://example.org/base> . :a :knows :b ."
+BASE = "<http://example.org/base> a owl:Ontology ; owl:imports <http://example.org/main> . :c :knows :d . _:x :knows :e ."
+CATALOG = """<?xml version="1.0"?>
+<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog" prefer="public">
+  <group xml:base=""><uri name="http://example.org/base" uri="sub/base.ttl"/></group>
+</catalog>"""
+
+
+@pytest.mark.parametrize("way", ["option", "catalog", "beside"])
+def test_ways_to_an_import(bench: Any, way: str) -> None:
+    (bench.folder / "sub").mkdir()
+    bench.turtle(BASE, "sub/base.ttl")
+    main = bench.turtle(MAIN, "main.ttl")
+    options: dict[str, Any] = {}
+    if way == "option":
+        options["imports"] = [f"http://example.org/base={bench.folder / 'sub' / 'base.ttl'}"]
+    elif way == "catalog":
+        options["catalog"] = bench.file(CATALOG, "other.xml")
+    else:
+        bench.file(CATALOG, "catalog-v001.xml")
+    ontology = load_ontology(main, **options)
+    assert ontology.imports == ("http://example.org/base",)
+    assert ontology.iri == "http://example.org/main"
+    assert bench.facts(ontology, "knows") == {"a": ("b",), "c": ("d",)}
+    # The base imports the main file back: no warning but for what no file stands for.
+    unresolved = [finding for finding in ontology.findings if finding.code == "KE001"]
+    assert [finding.example for finding in unresolved] == ["http://example.org/main"]
+
+
+def test_a_cycle_ends(bench: Any) -> None:
+    main, base = bench.turtle(MAIN, "main.ttl"), bench.turtle(BASE, "base.ttl")
+    options = [f"http://example.org/base={base}", f"http://example.org/main={main}"]
+    ontology = load_ontology(main, imports=options)
+    assert "KE001" not in bench.codes(ontology)
+    assert ontology.triples == 7
+
+
+def test_each_unresolved_import_is_one_warning(bench: Any) -> None:
+    ontology = bench.load("<http://m> a owl:Ontology ; owl:imports <http://one> , <http://two> . :a :knows :b .")
+    assert [(f.severity, f.example) for f in ontology.findings if f.code == "KE001"] == [
+        ("warning", "http://one"),
+        ("warning", "http://two"),
+    ]
+
+
+def test_a_relative_import_is_the_file_beside(bench: Any) -> None:
+    bench.turtle(BASE, "base.ttl")
+    ontology = load_ontology(bench.turtle("<> a owl:Ontology ; owl:imports <base.ttl> . :a :knows :b .", "main.ttl"))
+    assert bench.facts(ontology, "knows") == {"a": ("b",), "c": ("d",)}
+
+
+def test_blank_nodes_of_two_files_stay_apart(bench: Any) -> None:
+    chain = """:{p} owl:propertyChainAxiom _:l . _:l rdf:first :{a} ; rdf:rest _:m . _:m rdf:first :{b} ; rdf:rest rdf:nil .
+        :s :{p} :o ; :{a} :o ; :{b} :o ."""
+    bench.turtle(chain.format(p="r", a="t", b="u"), "base.ttl")
+    main = bench.turtle("<> a owl:Ontology ; owl:imports <base.ttl> . " + chain.format(p="p", a="q", b="q"), "main.ttl")
+    ontology = load_ontology(main)
+    assert ontology.relations[bench.E + "p"].chains == ((bench.E + "q", bench.E + "q"),)
+    assert ontology.relations[bench.E + "r"].chains == ((bench.E + "t", bench.E + "u"),)
+
+
+def test_a_broken_import_names_its_own_file(bench: Any) -> None:
+    bench.file("@prefix : <http://e/> .\n:a :b", "base.ttl")
+    main = bench.turtle("<> a owl:Ontology ; owl:imports <base.ttl> .", "main.ttl")
+    with pytest.raises(InputError) as caught:
+        load_ontology(main)
+    assert caught.value.place is not None
+    assert str(caught.value.place.file).endswith("base.ttl")
+    assert caught.value.place.line == 2
+
+
+def test_bad_options(bench: Any) -> None:
+    with pytest.raises(InputError, match="IRI=FILE"):
+        parse_import("http://example.org/base")
+    with pytest.raises(InputError, match="no such file"):
+        parse_import("http://example.org/base=nowhere.ttl")
+    with pytest.raises(InputError, match="catalog cannot be read"):
+        read_catalog(bench.folder / "none.xml")
+    with pytest.raises(InputError, match="not an XML catalog") as caught:
+        read_catalog(bench.file("<catalog>\n<uri>", "c.xml"))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 2
+
+
+def test_catalog_forms(bench: Any) -> None:
+    bench.file('<catalog><uri name="http://n" uri="n.ttl"/><nextCatalog catalog="one.xml"/></catalog>', "two.xml")
+    path = bench.file(
+        '<catalog><rewriteURI uriStartString="http://r/" rewritePrefix="r"/><uri name="http://web" uri="http://elsewhere/x"/>'
+        '<nextCatalog catalog="two.xml"/></catalog>',
+        "one.xml",
+    )
+    catalog = read_catalog(path)
+    assert catalog.find("http://n") == bench.folder / "n.ttl"
+    assert catalog.find("http://r/deep/x.owl") == bench.folder / "r" / "deep" / "x.owl"
+    assert catalog.find("http://web") is None
