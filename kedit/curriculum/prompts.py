@@ -189,7 +189,7 @@ def build_prompts(
         prompts += _asked(ontology, relation, own, subjects, splits, labels_of(ontology, slots, relation), dropped)
     frames = bare_carriers()
     neutral = (*neutral_carriers(train_sentences()), *neutral_carriers(eval_sentences(), "heldout"))
-    prompts += _bare(ontology, frames, sorted(used), splits, seed)
+    prompts += _bare(ontology, frames, sorted(used), splits)
     prompts += [Prompt(c.id, c.before, None, None, (), c.id, c.split, None, (), None) for c in neutral]
     return PromptSet(seed, style, (*carriers, *frames, *neutral), tuple(prompts), dict(sorted(dropped.items())))
 
@@ -260,13 +260,13 @@ def _has_word(text: str, word: str) -> bool:
 
 
 def _bare(
-    ontology: Ontology, frames: Sequence[Carrier], subjects: Iterable[str], splits: Mapping[str, Split], seed: int
+    ontology: Ontology, frames: Sequence[Carrier], subjects: Iterable[str], splits: Mapping[str, Split]
 ) -> Iterator[Prompt]:
     for subject in subjects:
         individual = ontology.individuals[subject]
         for role, count in BARE_PER_SUBJECT.items():
             mine = [frame for frame in frames if frame.split == role]
-            for frame in sorted(mine, key=lambda frame: unit_hash("bare", seed, subject, frame.id))[:count]:
+            for frame in sorted(mine, key=lambda frame: unit_hash("bare", subject, frame.id))[:count]:
                 text, span = frame.render(individual.label)
                 name = f"{frame.id}:{individual.curie}"
                 yield Prompt(name, text, None, subject, (), frame.id, role, splits[subject], (), span)

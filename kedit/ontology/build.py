@@ -216,6 +216,8 @@ class _Builder:
         splits = self._splits(same)
         kinds = self.index.pairs(TYPE)
         unlabelled, foreign, made = [], [], {}
+        canonical = classes.canonical
+        known: dict[tuple[str, ...], tuple[str, ...]] = {}
         for iri in sorted(found):
             group_of = (iri, *twins[iri]) if iri in twins else (iri,)
             name = self.names.name(group_of)
@@ -223,10 +225,15 @@ class _Builder:
                 unlabelled.append(iri)
             elif name.found == "other-language":
                 foreign.append(iri)
-            types = {
-                classes.canonical[kind] for member in group_of for kind in kinds.get(member, ()) if kind in classes.canonical
-            }
-            made[iri] = Individual(iri, self.curies(iri), name.text, name.aliases, tuple(sorted(types)), splits.get(iri))
+            stated = (
+                tuple(kind for member in group_of for kind in kinds.get(member, ()))
+                if iri in twins
+                else tuple(kinds.get(iri, ()))
+            )
+            types = known.get(stated)
+            if types is None:  # few combinations serve many individuals
+                types = known[stated] = tuple(sorted({canonical[kind] for kind in stated if kind in canonical}))
+            made[iri] = Individual(iri, self.curies(iri), name.text, name.aliases, types, splits.get(iri))
         for code, cases in (("KE040", unlabelled), ("KE041", foreign)):
             self.findings.add_counted(code, len(cases), lambda cases=cases: f"{self.curies(cases[0])} '{made[cases[0]].label}'")  # type: ignore[misc]
         return made

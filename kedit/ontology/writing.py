@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit.files import atomic
-from kedit.ontology.imports import Closure, read_closure
+from kedit.ontology.imports import read_closure
+from kedit.ontology.index import TripleIndex, paused_gc
 from kedit.ontology.model import LITERAL_MARK
-from kedit.ontology.terms import is_blank, language_of, lexical_form
+from kedit.ontology.terms import is_blank, language_of, lexical_form, literal
 
 if TYPE_CHECKING:
     from rdflib import Graph
+
+Rows = dict[str, list[tuple[str, str]]]
 
 
 def write_turtle(source: Path, out: Path, *, catalog: Path | None = None, imports: Sequence[str] = ()) -> None:
@@ -21,13 +24,13 @@ def write_turtle(source: Path, out: Path, *, catalog: Path | None = None, import
     Named graphs are merged. `owl:imports` statements stay, as the copy holds what they name. Raises InputError as
     `load_ontology` does.
     """
-    from pyoxigraph import CanonicalizationAlgorithm, Dataset, RdfFormat, Triple, serialize
+    from pyoxigraph import RdfFormat, serialize
 
-    closure = read_closure(source, catalog=catalog, imports=imports)
-    dataset = Dataset(_quads(closure))
-    dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
-    triples = sorted((Triple(quad.subject, quad.predicate, quad.object) for quad in dataset), key=_order)
-    text = serialize(triples, format=RdfFormat.TURTLE, prefixes=_usable(closure.prefixes()))
+    with paused_gc():
+        closure = read_closure(source, catalog=catalog, imports=imports)
+        prefixes = {prefix: namespace for prefix, namespace in closure.prefixes().items() if namespace}
+        triples = _triples(_canonical(closure.index()))
+        text = serialize(triples, format=RdfFormat.TURTLE, prefixes=prefixes)
     with atomic(out) as temporary:
         temporary.write_bytes(text or b"")
 
@@ -55,35 +58,62 @@ def to_graph(source: Path, *, catalog: Path | None = None, imports: Sequence[str
     return graph
 
 
-def _quads(closure: Closure) -> list[Any]:
-    from pyoxigraph import BlankNode, Literal, NamedNode, Quad
+def _canonical(index: TripleIndex) -> Rows:
+    """Subject -> its predicates and objects, blank nodes named by what they say rather than by the parser.
 
-    def node(term: str) -> Any:
-        if term.startswith(LITERAL_MARK):
-            language, datatype = _suffix(term)
-            if language:
-                return Literal(lexical_form(term), language=language)
-            return Literal(lexical_form(term), datatype=NamedNode(datatype)) if datatype else Literal(lexical_form(term))
-        return BlankNode(term[2:]) if is_blank(term) else NamedNode(term)
+    Only triples with blank nodes take part in the naming (their names depend on no others), so that large files cost little.
+    """
+    from pyoxigraph import CanonicalizationAlgorithm, Dataset, Quad
 
-    return [
-        Quad(node(subject), NamedNode(predicate), node(obj))
-        for predicate, pairs in closure.index().data.items()
-        for subject, objects in pairs.items()
-        for obj in objects
-    ]
+    rows: Rows = {}
+    blank = []
+    for predicate, pairs in index.data.items():
+        for subject, objects in pairs.items():
+            for obj in objects:
+                if is_blank(subject) or is_blank(obj):
+                    blank.append(Quad(_node(subject), _node(predicate), _node(obj)))
+                else:
+                    rows.setdefault(subject, []).append((predicate, obj))
+    dataset = Dataset(blank)
+    dataset.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
+    for quad in dataset:
+        rows.setdefault(_term(quad.subject), []).append((quad.predicate.value, _term(quad.object)))
+    return rows
+
+
+def _triples(rows: Rows) -> Iterator[Any]:
+    """Triples in order: named subjects before blank ones, each by predicate and object."""
+    from pyoxigraph import NamedNode, Triple
+
+    predicates: dict[str, Any] = {}
+    for subject in sorted(rows, key=lambda term: (is_blank(term), term)):
+        node = _node(subject)
+        for predicate, obj in sorted(rows[subject]):
+            if predicate not in predicates:
+                predicates[predicate] = NamedNode(predicate)
+            yield Triple(node, predicates[predicate], _node(obj))
+
+
+def _node(term: str) -> Any:
+    from pyoxigraph import BlankNode, Literal, NamedNode
+
+    if term.startswith(LITERAL_MARK):
+        language, datatype = _suffix(term)
+        if language:
+            return Literal(lexical_form(term), language=language)
+        return Literal(lexical_form(term), datatype=NamedNode(datatype)) if datatype else Literal(lexical_form(term))
+    return BlankNode(term[2:]) if is_blank(term) else NamedNode(term)
+
+
+def _term(node: Any) -> str:
+    from pyoxigraph import BlankNode, Literal
+
+    if isinstance(node, Literal):
+        return literal(node.value, node.language, node.datatype.value)
+    return f"_:{node.value}" if isinstance(node, BlankNode) else node.value
 
 
 def _suffix(term: str) -> tuple[str | None, str]:
+    """Language and datatype of a literal; neither for a plain string."""
     language = language_of(term)
-    return language, "" if language else term[term.rindex("\0") + 1 :]
-
-
-def _order(triple: Any) -> tuple[bool, str, str, str]:
-    """Named subjects before blank ones, then by text."""
-    subject = str(triple.subject)
-    return subject.startswith("_:"), subject, str(triple.predicate), str(triple.object)
-
-
-def _usable(prefixes: dict[str, str]) -> dict[str, str]:
-    return {prefix: namespace for prefix, namespace in prefixes.items() if namespace}
+    return language, "" if language else term.rpartition("\0")[2]
