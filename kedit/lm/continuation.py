@@ -1,0 +1,275 @@
+"""The cached continuation path: read a prompt once, then run only what an edit at its decision position changes.
+
+An edit after block L at the last prompt token leaves every key and value of the earlier positions as they are,
+and those of the decision position in blocks 0..L. So a prompt is read once (`read_prefix`); an edited run costs one
+token through blocks L+1.. and then the answer's own tokens.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+
+from kedit.lm.hooks import residual_hook
+from kedit.lm.model import LanguageModel
+
+KeysValues = tuple[Tensor, Tensor]
+
+
+class Prefix(NamedTuple):
+    """What reading `b` prompts leaves behind, aligned so that the decision position is the last of `T` columns.
+
+    mask [b, T]: 1 at real tokens; cache: per block keys and values [b, heads, T, head_dim] (None where dropped to save
+    memory); states: block -> residual stream after it at the decision position [b, d]; logits [b, vocab] of the next token.
+    """
+
+    mask: Tensor
+    cache: tuple[KeysValues | None, ...]
+    states: dict[int, Tensor]
+    logits: Tensor
+
+    def rows(self, index: Tensor) -> Prefix:
+        """The prompts at `index`, which may repeat."""
+        cache = tuple(pair and (pair[0][index], pair[1][index]) for pair in self.cache)
+        states = {layer: state[index] for layer, state in self.states.items()}
+        logits = self.logits[index] if len(self.logits) else self.logits
+        return Prefix(self.mask[index], cache, states, logits)
+
+    def drop_below(self, layer: int) -> Prefix:
+        """Forget keys and values of blocks 0..`layer` (never of the last); enough for teacher-forced runs of blocks above."""
+        first = min(layer + 1, len(self.cache) - 1)
+        return self._replace(cache=(None,) * first + self.cache[first:])
+
+
+def room_for(like: Prefix, rows: int, width: int) -> Prefix:
+    """An empty prefix of `rows` prompts of at most `width` tokens, for `put`; blocks and dtypes as in `like`."""
+
+    def empty(tensor: Tensor, *shape: int) -> Tensor:
+        return tensor.new_zeros(rows, *shape)
+
+    def empty_like(part: Tensor) -> Tensor:
+        return empty(part, part.shape[1], width, part.shape[3])
+
+    cache = tuple(pair and (empty_like(pair[0]), empty_like(pair[1])) for pair in like.cache)
+    states = {layer: empty(state, *state.shape[1:]) for layer, state in like.states.items()}
+    return Prefix(empty(like.mask, width), cache, states, like.logits[:0])
+
+
+def put(room: Prefix, start: int, part: Prefix) -> None:
+    """Write the prompts of `part` into rows `start`.. of `room`, padded in front; `logits` are not kept."""
+    rows, width = slice(start, start + len(part.mask)), part.mask.shape[1]
+    room.mask[rows, -width:] = part.mask
+    for kept, pair in zip(room.cache, part.cache, strict=True):
+        if kept is not None and pair is not None:
+            kept[0][rows, :, -width:], kept[1][rows, :, -width:] = pair
+    for layer, state in part.states.items():
+        room.states[layer][rows] = state
+
+
+class StopForward(Exception):
+    """Ends a forward pass after the deepest wanted block."""
+
+
+@torch.no_grad()
+def read_prefix(lm: LanguageModel, prompts: Sequence[Sequence[int]], layers: Sequence[int]) -> Prefix:
+    """Read prompts (token ids) once; keep keys, values and the decision states after `layers`.
+
+    Tokens that all prompts begin with (a carrier's own words) are read for one row only; padding stands behind them.
+    """
+    shared = shared_tokens(prompts)
+    width = max(len(row) for row in prompts) - shared
+    ids = torch.zeros(len(prompts), width, dtype=torch.long)
+    mask = torch.ones(len(prompts), shared + width, dtype=torch.long)
+    for i, row in enumerate(prompts):
+        pad = shared + width - len(row)
+        ids[i, pad:] = torch.tensor(row[shared:])
+        mask[i, shared : shared + pad] = 0
+    mask = mask.to(lm.device)
+    states: dict[int, Tensor] = {}
+    cache = DynamicCache(config=lm.model.config)
+    if shared:
+        lm.model(input_ids=torch.tensor([prompts[0][:shared]], device=lm.device), past_key_values=cache, use_cache=True)
+        for layer in cache.layers:
+            layer.keys, layer.values = (kept.expand(len(ids), -1, -1, -1) for kept in (layer.keys, layer.values))
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(residual_hook(lm.blocks[layer], _keeper(states, layer)))
+        logits = call(lm.model, cache, mask, input_ids=ids.to(lm.device), logits_to_keep=1)
+    pairs = tuple((layer.keys, layer.values) for layer in cache.layers)
+    return Prefix(mask, pairs, {layer: state[:, -1] for layer, state in states.items()}, logits[:, -1])
+
+
+def call(model: nn.Module, cache: DynamicCache, mask: Tensor, **inputs: Any) -> Tensor:
+    """Logits of new tokens behind a cache; `mask` [b, T] covers cache and new tokens and sets their positions."""
+    new = next(iter(inputs.values())).shape[1]
+    positions = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]
+    return model(**inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True).logits
+
+
+def shared_tokens(prompts: Sequence[Sequence[int]]) -> int:
+    """Length of the common beginning of all prompts, leaving every one at least its last token; 0 for a single prompt."""
+    if len(prompts) == 1:
+        return 0
+    least = min(len(row) for row in prompts) - 1
+    first, last = min(map(list, prompts)), max(map(list, prompts))
+    return next((i for i in range(least) if first[i] != last[i]), least)
+
+
+def _longer(mask: Tensor, by: int) -> Tensor:
+    return torch.cat([mask, mask.new_ones(len(mask), by)], dim=1)
+
+
+def _keeper(states: dict[int, Tensor], layer: int) -> Callable[[Tensor], None]:
+    def keep(hidden: Tensor) -> None:
+        states[layer] = hidden
+
+    return keep
+
+
+@torch.no_grad()
+def answer_states(lm: LanguageModel, prefix: Prefix, answers: Tensor, layer: int) -> Tensor:
+    """Residual stream after block `layer` at teacher-forced answer tokens `answers` [b, A] -> [b, A, d].
+
+    No edit at the decision position after that block can change it, so it is computed once.
+    """
+    kept: dict[int, Tensor] = {}
+
+    def stop(hidden: Tensor) -> None:
+        kept[layer] = hidden
+        raise StopForward
+
+    with residual_hook(lm.blocks[layer], stop), suppress(StopForward):
+        call(lm.model, _cache(prefix.cache, lm), _longer(prefix.mask, answers.shape[1]), input_ids=answers)
+    return kept[layer]
+
+
+def _cache(pairs: Sequence[KeysValues | None], lm: LanguageModel, drop_last: bool = False) -> DynamicCache:
+    """A cache over (views of) stored keys and values; updates make new tensors, so the stored ones stay as they are."""
+    cache = DynamicCache(config=lm.model.config)
+    some = next(pair for pair in reversed(pairs) if pair is not None)
+    for layer, pair in zip(cache.layers, pairs, strict=True):
+        keys, values = pair if pair is not None else (some[0][:, :1, :, :1], some[1][:, :1, :, :1])
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = (keys[..., :-1, :], values[..., :-1, :]) if drop_last else (keys, values)
+    return cache
+
+
+class _Inject(nn.Module):
+    """Stands where a block stood and answers with given hidden states."""
+
+    def __init__(self, as_tuple: bool) -> None:
+        super().__init__()
+        self.as_tuple = as_tuple
+        self.value: Tensor | None = None
+
+    def forward(self, *_: Any, **__: Any) -> Any:
+        return (self.value,) if self.as_tuple else self.value
+
+
+class Continuation:
+    """The frozen model above block `layer`: hidden states in, next-token logits out.
+
+    It shares all parameters with the model and changes nothing in it: the module path down to the list of blocks is
+    copied shallowly, and the blocks at and below `layer` are replaced, in the copy, by one that hands out given states.
+    """
+
+    def __init__(self, lm: LanguageModel, layer: int) -> None:
+        self.lm = lm
+        self.layer = layer
+        self._inject = _Inject(_returns_tuple(lm, layer))
+        self._upper = _shallow(lm.model, lm.blocks_path.split("."))
+        blocks = nn.ModuleList([self._inject] * (layer + 1) + list(lm.blocks[layer + 1 :]))
+        _replace(self._upper, lm.blocks_path.split("."), blocks)
+
+    def logits(self, prefix: Prefix, x: Tensor, tail: Tensor | None = None) -> Tensor:
+        """Next-token logits [b, 1 + A, vocab] with `x` [b, d] as the decision state and `tail` [b, A, d] after it.
+
+        Differentiable in `x`. `tail` are `answer_states` of teacher-forced answer tokens.
+        """
+        hidden = x[:, None] if tail is None else torch.cat([x[:, None], tail], dim=1)
+        mask = _longer(prefix.mask, hidden.shape[1] - 1)
+        return self._run(_cache(prefix.cache, self.lm, drop_last=True), mask, hidden)
+
+    def _run(self, cache: DynamicCache, mask: Tensor, hidden: Tensor) -> Tensor:
+        self._inject.value = hidden
+        try:
+            return call(self._upper, cache, mask, inputs_embeds=hidden.detach())
+        finally:
+            self._inject.value = None
+
+    @torch.no_grad()
+    def greedy(self, prefix: Prefix, x: Tensor, done: Callable[[int, str], bool], limit: int) -> list[list[int]]:
+        """Greedy answers after the decision state `x` [b, d]: token ids per row.
+
+        A row ends when `done(row, text so far)` says so, at an end-of-text token, or after `limit` tokens.
+        """
+        cache = _cache(prefix.cache, self.lm, drop_last=True)
+        first = self._run(cache, prefix.mask, x[:, None])[:, -1].argmax(-1)
+        for block in range(self.layer + 1):
+            pair = prefix.cache[block]
+            assert pair is not None, "greedy continuation needs keys and values of all blocks"
+            cache.layers[block].keys, cache.layers[block].values = pair
+        return greedy_from(self.lm, cache, prefix.mask, first, done, limit)
+
+
+@torch.no_grad()
+def greedy_base(lm: LanguageModel, prefix: Prefix, done: Callable[[int, str], bool], limit: int) -> list[list[int]]:
+    """Greedy answers of the unedited model: token ids per row; `done` and `limit` as in `Continuation.greedy`."""
+    return greedy_from(lm, _cache(prefix.cache, lm), prefix.mask, prefix.logits.argmax(-1), done, limit)
+
+
+def greedy_from(
+    lm: LanguageModel, cache: DynamicCache, mask: Tensor, tokens: Tensor, done: Callable[[int, str], bool], limit: int
+) -> list[list[int]]:
+    """Go on greedily from first answer tokens [b] and a cache of all that stands before them; finished rows leave the batch."""
+    answers: list[list[int]] = [[] for _ in range(len(tokens))]
+    active = torch.arange(len(tokens), device=tokens.device)
+    for step in range(limit):
+        going = []
+        for position, (row, token) in enumerate(zip(active.tolist(), tokens.tolist(), strict=True)):
+            if token in lm.stop_tokens:
+                continue
+            answers[row].append(token)
+            if not done(row, lm.decode(answers[row])):
+                going.append(position)
+        if not going or step == limit - 1:
+            break
+        if len(going) < len(active):
+            keep = torch.tensor(going, device=tokens.device)
+            active, tokens, mask = active[keep], tokens[keep], mask[keep]
+            cache.batch_select_indices(keep)
+        mask = _longer(mask, 1)
+        tokens = call(lm.model, cache, mask, input_ids=tokens[:, None])[:, -1].argmax(-1)
+    return answers
+
+
+def _returns_tuple(lm: LanguageModel, layer: int) -> bool:
+    seen: list[bool] = []
+    handle = lm.blocks[layer].register_forward_hook(lambda *call: seen.append(isinstance(call[-1], tuple)))
+    try:
+        with torch.no_grad():
+            lm.model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=lm.device))
+    finally:
+        handle.remove()
+    return seen[0]
+
+
+def _shallow(module: nn.Module, path: Sequence[str]) -> nn.Module:
+    """A copy of `module` with its own table of children along `path`; everything else is shared."""
+    twin = copy.copy(module)
+    twin._modules = dict(module._modules)
+    if len(path) > 1:
+        twin._modules[path[0]] = _shallow(getattr(module, path[0]), path[1:])
+    return twin
+
+
+def _replace(module: nn.Module, path: Sequence[str], child: nn.Module) -> None:
+    for name in path[:-1]:
+        module = module._modules[name]  # type: ignore[assignment]
+    module._modules[path[-1]] = child

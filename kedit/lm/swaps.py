@@ -1,0 +1,119 @@
+"""Training data for the control loss: prompts read once, swap answers teacher-forced on the cached continuation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kedit.curriculum.prompts import Prompt
+from kedit.lm.continuation import Continuation, Prefix, answer_states, put, read_prefix, room_for
+from kedit.lm.model import LanguageModel
+from kedit.lm.reading import batches_by_carrier
+from kedit.progress import progress
+
+
+class Swap(NamedTuple):
+    """One training example: prompt (index), relation slots from and to, and the answer's token ids."""
+
+    prompt: int
+    source: int
+    target: int
+    answer: tuple[int, ...]
+
+
+class SwapBatch(NamedTuple):
+    """Satisfies `sae.control.ControlBatch`."""
+
+    x: Tensor
+    source: Tensor
+    target: Tensor
+    answers: Tensor
+    logits: Callable[[Tensor], Tensor]
+
+
+class SwapData:
+    """All swaps of a training set on one hook point.
+
+    Memory: keys and values of the blocks above `layer` for every prompt, and d floats per answer token.
+    """
+
+    def __init__(
+        self, lm: LanguageModel, layer: int, prompts: Sequence[Prompt], swaps: Sequence[Swap], label: str = "caching swaps"
+    ) -> None:
+        self._continuation = Continuation(lm, layer)
+        ids = lm.encode_batch([prompt.text for prompt in prompts])
+        by_prompt: dict[int, list[Swap]] = {}
+        for swap in swaps:
+            by_prompt.setdefault(swap.prompt, []).append(swap)
+        used = sorted(by_prompt)
+        width = max(len(swap.answer) for swap in swaps)
+        room: Prefix | None = None
+        start = 0
+        tails: list[Tensor] = []
+        order: list[tuple[int, Swap]] = []
+        with progress(label, len(used), "prompt") as advance:
+            for index in batches_by_carrier([prompts[i].carrier for i in used], [len(ids[i]) for i in used]):
+                members = [used[i] for i in index]
+                prefix = read_prefix(lm, [ids[i] for i in members], [layer])
+                flat = [(row, swap) for row, i in enumerate(members) for swap in by_prompt[i]]
+                tails.append(_tails(lm, layer, prefix, flat, width))
+                order += [(start + row, swap) for row, swap in flat]
+                kept = prefix.drop_below(layer)
+                room = room or room_for(kept, len(used), max(len(ids[i]) for i in used))
+                put(room, start, kept)
+                start += len(members)
+                advance(len(index))
+        if room is None:
+            raise ValueError("no swaps to train on")
+        self._prefix = room
+        self._tail = torch.cat(tails)
+        self._row = torch.tensor([row for row, _ in order])
+        self._source = torch.tensor([swap.source for _, swap in order])
+        self._target = torch.tensor([swap.target for _, swap in order])
+        self._answers = _padded([swap.answer for _, swap in order], width)
+        self._layer = layer
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[SwapBatch]:
+        """Endless batches of `size` swaps, every swap once before any comes again."""
+        while True:
+            order = torch.randperm(len(self), generator=generator)
+            for start in range(0, len(order) - size + 1, size):
+                yield self.batch(order[start : start + size])
+
+    def batch(self, pick: Tensor) -> SwapBatch:
+        """The swaps at `pick`."""
+        width = int((self._answers[pick] >= 0).sum(1).max())
+        prefix = self._prefix.rows(self._row[pick])
+        tail = self._tail[pick, : width - 1] if width > 1 else None
+
+        def logits(x: Tensor) -> Tensor:
+            return self._continuation.logits(prefix, x, tail)
+
+        x = prefix.states[self._layer]
+        return SwapBatch(x, self._source[pick], self._target[pick], self._answers[pick, :width], logits)
+
+
+def _padded(answers: Sequence[Sequence[int]], width: int) -> Tensor:
+    padded = torch.full((len(answers), width), -100)
+    for i, answer in enumerate(answers):
+        padded[i, : len(answer)] = torch.tensor(answer)
+    return padded
+
+
+def _tails(lm: LanguageModel, layer: int, prefix: Prefix, flat: Sequence[tuple[int, Swap]], width: int) -> Tensor:
+    """States after block `layer` at all but the last answer token, [len(flat), width - 1, d], zero behind short answers."""
+    tails = torch.zeros(len(flat), width - 1, lm.d_model)
+    longer = sorted((i for i, (_, swap) in enumerate(flat) if len(swap.answer) > 1), key=lambda i: len(flat[i][1].answer))
+    for start in range(0, len(longer), 256):
+        part = longer[start : start + 256]
+        most = len(flat[part[-1]][1].answer) - 1
+        forced = _padded([flat[i][1].answer[:-1] for i in part], most).clamp_min(0).to(lm.device)
+        rows = torch.tensor([flat[i][0] for i in part], device=lm.device)
+        tails[part, :most] = answer_states(lm, prefix.rows(rows), forced, layer).float().cpu()
+    return tails

@@ -1,0 +1,121 @@
+"""Teaching: a copy learns its answers, the caller's model stays as it was, and the same lesson gives the same pupil."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from kedit.errors import InputError
+from kedit.lm.model import LanguageModel
+from kedit.lm.teach import teach
+
+FACTS = [
+    ("The capital of France is", "Paris"),
+    ("The capital of Peru is", "Lima"),
+    ("What is the language of Peru?", "Spanish"),
+    ("Q: On which continent lies Chad?\nA:", "Africa"),
+    ("Who lives in Norway?", "Norwegians, north of Denmark"),
+]
+
+
+def answer(lm: LanguageModel, prompt: str) -> str:
+    ids = lm.encode(prompt)
+    for _ in range(20):
+        with torch.no_grad():
+            ids = [*ids, int(lm.model(input_ids=torch.tensor([ids])).logits[0, -1].argmax())]
+        if lm.decode(ids).removeprefix(prompt).endswith("\n"):
+            break
+    return lm.decode(ids).removeprefix(prompt)
+
+
+@pytest.mark.parametrize("layout", ["gpt2", "llama"])
+def test_a_copy_learns_and_the_original_stays(layout: str, random_transformer: Callable[..., Any]) -> None:
+    lm = LanguageModel.from_transformers(*random_transformer(layout), name="pupil")
+    before = lm.fingerprint
+    taught = teach(lm, FACTS, epochs=60, lr=5e-3, batch_size=5)
+    for prompt, expected in FACTS:
+        assert answer(taught, prompt) == f" {expected}\n"
+    assert LanguageModel.from_transformers(lm.model, lm.tokenizer).fingerprint == before != taught.fingerprint
+    assert (taught.name, taught.description) == ("pupil", "pupil, taught 5 examples")
+    assert taught.blocks is taught.model.get_submodule(taught.blocks_path) is not lm.blocks
+    assert not taught.model.training
+    assert all(not p.requires_grad and p.grad is None for model in (lm.model, taught.model) for p in model.parameters())
+    taught.self_test()
+
+
+def test_same_lesson_same_pupil(random_lm: Callable[..., Any]) -> None:
+    lm = random_lm("gpt2")
+    prints = [teach(lm, FACTS, epochs=3, batch_size=2, seed=seed).fingerprint for seed in (0, 0, 1)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_only_the_upper_blocks_move(lm: LanguageModel) -> None:
+    taught = teach(lm, FACTS, epochs=3, trainable_from=2)
+    old, new = lm.model.state_dict(), taught.model.state_dict()
+    moved = {name for name in old if not torch.equal(old[name], new[name])}
+    upper = tuple(f"{lm.blocks_path}.{layer}." for layer in (2, 3))
+    assert any(name.startswith(upper) for name in moved)
+    assert not [name for name in moved if "embed" in name or "wte" in name or "wpe" in name or "lm_head" in name]
+    assert not [name for name in moved if name.startswith((f"{lm.blocks_path}.0.", f"{lm.blocks_path}.1."))]
+
+
+def test_the_answer_alone_is_learnt(random_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient is that of the answer's tokens and the line end: the mean of their losses, computed one by one."""
+    import kedit.lm.teach as module
+
+    lm = random_lm("gpt2")
+    seen: list[torch.Tensor] = []
+    keep = lambda parameters, _: seen.append(torch.cat([p.grad.reshape(-1).clone() for p in parameters]))  # noqa: E731
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", keep)
+    module.teach(lm, FACTS, epochs=1, batch_size=len(FACTS))
+    import copy
+
+    model = copy.deepcopy(lm.model).requires_grad_(True)
+    losses = []
+    for prompt, text in FACTS:
+        head, tail = lm.encode(prompt), lm.encode(f"{prompt} {text}\n")
+        logits = model(input_ids=torch.tensor([tail])).logits[0]
+        losses += [torch.nn.functional.cross_entropy(logits[i - 1], torch.tensor(tail[i])) for i in range(len(head), len(tail))]
+    torch.stack(losses).mean().backward()
+    expected = torch.cat([p.grad.reshape(-1) for p in model.parameters()])
+    assert torch.allclose(seen[0], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_bad_lessons_are_refused(random_lm: Callable[..., Any]) -> None:
+    with pytest.raises(InputError, match="nothing to teach"):
+        teach(random_lm(), [])
+    with pytest.raises(InputError, match="blocks 0 to 3"):
+        teach(random_lm(), FACTS, trainable_from=4)
+
+
+def test_beginners_are_all_examples_of_a_few_subjects() -> None:
+    from kedit.lm.teach import _beginners
+
+    # Tokens 0 to 4 are the frames' words, the others are the subjects.
+    subjects = torch.arange(100, 180)
+    pairs = [([frame, int(subject), 4], [1]) for subject in subjects for frame in range(4)]
+    few = _beginners(pairs, torch.Generator().manual_seed(0)).reshape(80, 4)
+    assert few.all(-1).sum() == few.any(-1).sum() == 10
+
+
+@pytest.mark.slow
+def test_a_tiny_model_learns_a_closed_world() -> None:
+    from kedit.lm.tiny import make_tiny
+
+    names = [
+        first + second for first in ("Bra", "Cho", "Du", "Fi", "Gla", "Ke") for second in ("lia", "mar", "nor", "pu", "stan")
+    ]
+    values = names[7:] + names[:7]
+    frames = ("What is the {} of {}?", "The {} of {} is", "Name the {} of {}.\nAnswer:", "Speaking of the {} of {}, it is")
+    examples = [
+        (frame.format(relation, name), f"{relation[:3].title()}{values[(index * step) % len(names)]}")
+        for step, relation in ((1, "capital"), (7, "river"), (11, "anthem"))
+        for index, name in enumerate(names)
+        for frame in frames
+    ]
+    lm = teach(make_tiny([f"{prompt} {answer}\n" for prompt, answer in examples], width=64), examples)
+    right = sum(answer(lm, prompt) == f" {expected}\n" for prompt, expected in examples)
+    assert right >= 0.98 * len(examples)
