@@ -1,0 +1,108 @@
+"""The unit of slot reads: u = 0 as when the concept is not asked for, u = 1 as when it is; and the threshold between."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
+
+
+class Calibrated(NamedTuple):
+    """Slots in the calibrated unit: reads u = x W + b (W [d, K], b [K]), write rows D [K, d], thresholds [K].
+
+    metadata: {"slots": [{"threshold", "balanced_accuracy", "train" and "valid": {"on" and "off": {"n", "mean", "std",
+    "quantiles"}}}]}, all in the new unit, JSON-ready. unread: slots without prompts of both kinds, or whose reads do not tell
+    them apart; they keep their scale and never switch on.
+    """
+
+    W: Tensor
+    b: Tensor
+    D: Tensor
+    threshold: Tensor
+    metadata: dict[str, Any]
+    unread: tuple[int, ...]
+
+
+def calibrate(
+    W: Float[Tensor, "d K"],
+    b: Float[Tensor, " K"],
+    D: Float[Tensor, "K d"],
+    u: Float[Tensor, "n K"],
+    on: Bool[Tensor, "n K"],
+    *,
+    valid_u: Float[Tensor, "v K"],
+    valid_on: Bool[Tensor, "v K"],
+) -> Calibrated:
+    """Rescale every slot so that its mean read is 0 over training prompts that do not ask for it and 1 over those that do.
+
+    u' = a u + c: W' = W a, b' = b a + c, D' = D / a by slot, so D' W' = I where D W = I, and a delta (u_to - u_from) D stays
+    the same vector. Reads u, valid_u = x W + b are raw ones on training and validation states; on, valid_on say which slots
+    are asked for.
+    Thresholds are chosen on the validation reads (training reads where those lack a kind): see `best_threshold`.
+    """
+    off_mean, on_mean = _mean(u, ~on), _mean(u, on)
+    gap = on_mean - off_mean
+    spread = _mean((u - torch.where(on, on_mean, off_mean).to(u.dtype)).abs(), torch.ones_like(on))
+    readable = gap.isfinite() & (gap > 1e-3 * spread) & (gap > 1e-12)
+    a = torch.where(readable, 1 / gap, 1.0)
+    c = torch.where(readable, -off_mean * a, 0.0)
+    reads, valid_reads = (u.double() * a + c), (valid_u.double() * a + c)
+    slots, thresholds = [], []
+    for k in range(len(b)):
+        use_valid = bool(valid_on[:, k].any()) and not bool(valid_on[:, k].all())
+        chosen, labels = (valid_reads[:, k], valid_on[:, k]) if use_valid else (reads[:, k], on[:, k])
+        threshold, accuracy = best_threshold(chosen[labels], chosen[~labels]) if readable[k] else (float("inf"), None)
+        thresholds.append(threshold)
+        slots.append(
+            {
+                "threshold": threshold if readable[k] else None,
+                "balanced_accuracy": accuracy,
+                "train": {"on": _describe(reads[on[:, k], k]), "off": _describe(reads[~on[:, k], k])},
+                "valid": {"on": _describe(valid_reads[valid_on[:, k], k]), "off": _describe(valid_reads[~valid_on[:, k], k])},
+            }
+        )
+    return Calibrated(
+        W=(W.double() * a).to(W.dtype),
+        b=(b.double() * a + c).to(b.dtype),
+        D=(D.double() / a[:, None]).to(D.dtype),
+        threshold=torch.tensor(thresholds, dtype=b.dtype, device=b.device),
+        metadata={"slots": slots},
+        unread=tuple((~readable).nonzero()[:, 0].tolist()),
+    )
+
+
+def best_threshold(on: Float[Tensor, " p"], off: Float[Tensor, " q"]) -> tuple[float, float]:
+    """The cut t between reads, on if u > t, with the highest balanced accuracy; also that accuracy.
+
+    Cuts are midpoints between neighbouring reads; among equally good ones that in the widest gap, where the margin is largest.
+    Reads below 0 count as 0, for relu(u) is what the latent shows. ValueError without reads of both kinds.
+    """
+    if not len(on) or not len(off):
+        raise ValueError("a threshold needs reads of both kinds")
+    on, off = (kind.double().clamp_min(0).sort().values for kind in (on, off))
+    reads = torch.cat([on, off]).unique()
+    cuts = torch.cat([reads.new_zeros(1), (reads[1:] + reads[:-1]) / 2])
+    margin = torch.cat([reads.new_zeros(1), reads[1:] - reads[:-1]])
+    hit = 1 - torch.searchsorted(on, cuts, right=True).double() / len(on)
+    rejected = torch.searchsorted(off, cuts, right=True).double() / len(off)
+    accuracy = (hit + rejected) / 2
+    best = torch.where(accuracy >= accuracy.max() - 1e-9, margin, -1.0).argmax()
+    return cuts[best].item(), accuracy[best].item()
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    """Column means [K], in double precision, over the rows marked in `where`; NaN for a column without any."""
+    return (values.double() * where).sum(0) / where.sum(0)
+
+
+def _describe(values: Tensor) -> dict[str, Any]:
+    """Count, mean, standard deviation and quantiles; None where there is nothing to describe."""
+    if not len(values):
+        return {"n": 0, "mean": None, "std": None, "quantiles": None}
+    ranked = values.sort().values  # torch.quantile refuses more than 16 million values
+    quantiles = {f"{q:g}": ranked[round(q * (len(ranked) - 1))].item() for q in QUANTILES}
+    return {"n": len(values), "mean": values.mean().item(), "std": values.std(correction=0).item(), "quantiles": quantiles}

@@ -1,0 +1,158 @@
+"""L_ctrl: the slots' write rows D, trained for what an edit does to the rest of the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kedit.progress import progress
+
+JITTER = (0.7, 1.3)
+"""Strengths that swaps are trained at: wide enough for a plateau around 1."""
+
+
+class ControlBatch(Protocol):
+    """Swaps of one training batch.
+
+    x [b, d]: decision states; source, target [b]: positions of relation slots; answers [b, A]: token ids, -100 where there
+    is none; logits: decision states [b, d] -> next-token logits [b, A, V] of the rest of the frozen model.
+    """
+
+    @property
+    def x(self) -> Tensor: ...
+    @property
+    def source(self) -> Tensor: ...
+    @property
+    def target(self) -> Tensor: ...
+    @property
+    def answers(self) -> Tensor: ...
+    @property
+    def logits(self) -> Callable[[Tensor], Tensor]: ...
+
+
+class ControlData(Protocol):
+    """What training write rows needs of the model."""
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[ControlBatch]:
+        """Endless batches of `size` swaps."""
+        ...
+
+
+class WriteRows(NamedTuple):
+    """D = W^+ + N (I - W W^+): fixed part [K, d], projector [d, d]; N [K, d] is free. D W = I whatever N is."""
+
+    fixed: Tensor
+    projector: Tensor
+    free: Tensor
+
+    @property
+    def D(self) -> Tensor:
+        """Write rows [K, d]."""
+        return self.fixed + self.free @ self.projector
+
+
+def write_rows(W: Tensor, start: Tensor) -> WriteRows:
+    """Write rows that read back exactly through `W` [d, K], as near to `start` [K, d] as D W = I allows."""
+    pinv = torch.linalg.pinv(W.double()).to(W.dtype)
+    projector = torch.eye(len(W)) - W @ pinv
+    return WriteRows(pinv, projector, start.clone())
+
+
+def swap_delta(u: Tensor, D: Tensor, source: Tensor, target: Tensor, strength: Tensor | float) -> Tensor:
+    """Delta [b, d] of swap source -> target at reads `u` [b, K]: source off (u = 0), target at `strength`."""
+    rows = torch.arange(len(u))
+    to = (strength - u[rows, target])[:, None] * D[target]
+    off = -u[rows, source][:, None] * D[source]
+    return torch.where((source == target)[:, None], torch.zeros_like(to), to + off)
+
+
+def train_control(
+    data: ControlData,
+    W: Tensor,
+    b: Tensor,
+    start: Tensor,
+    *,
+    steps: int,
+    batch: int = 64,
+    lr: float = 0.1,
+    jitter: tuple[float, float] = JITTER,
+    seed: int = 0,
+    label: str = "control loss",
+) -> Tensor:
+    """Train D [K, d] by the answers that the frozen model gives after swaps; D W = I throughout. Returns D.
+
+    Strengths are drawn from `jitter`. `lr` is in units of the root mean square of `start`'s entries; Adam with cosine decay.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows, unit = write_rows(W, start), _unit(start)
+    stream = data.batches(batch, generator)
+
+    def loss(free: Tensor) -> Tensor:
+        part = next(stream)
+        D = rows._replace(free=free * unit).D
+        edited = part.x + swap_delta(part.x @ W + b, D, part.source, part.target, _strengths(part, jitter, generator))
+        return answer_loss(part.logits(edited), part.answers).mean()
+
+    return rows._replace(free=_fit(start / unit, loss, steps, lr, label) * unit).D
+
+
+def train_vectors(
+    data: ControlData,
+    start: Tensor,
+    *,
+    steps: int,
+    batch: int = 64,
+    lr: float = 0.1,
+    jitter: tuple[float, float] = JITTER,
+    seed: int = 0,
+    label: str = "trained vectors",
+) -> Tensor:
+    """Train V [R, d] so that x + strength (V[to] - V[from]) is answered like a question about `to`; returns V.
+
+    What slots must match: loss, data, schedule and strengths of `train_control`, but no dictionary, no read, no gate.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    unit = _unit(start)
+    stream = data.batches(batch, generator)
+
+    def loss(free: Tensor) -> Tensor:
+        part = next(stream)
+        move = (free[part.target] - free[part.source]) * unit
+        edited = part.x + _strengths(part, jitter, generator)[:, None] * move
+        return answer_loss(part.logits(edited), part.answers).mean()
+
+    return _fit(start / unit, loss, steps, lr, label) * unit
+
+
+def _fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: float, label: str) -> Tensor:
+    free = start.clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([free], lr=lr, betas=(0.9, 0.98))
+    with progress(label, steps, "step") as advance:
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * min(1.0, (step + 1) / 10) * 0.5 * (1 + math.cos(math.pi * step / steps))
+            loss = loss_of(free)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad()
+            advance(1, f"loss {loss.item():.3f}")
+    return free.detach()
+
+
+def _strengths(part: ControlBatch, jitter: tuple[float, float], generator: torch.Generator) -> Tensor:
+    return jitter[0] + (jitter[1] - jitter[0]) * torch.rand(len(part.x), generator=generator)
+
+
+def _unit(start: Tensor) -> Tensor:
+    return start.pow(2).mean().sqrt().clamp_min(1e-12)
+
+
+def answer_loss(logits: Tensor, answers: Tensor) -> Tensor:
+    """Cross-entropy of whole answers, summed over their tokens: logits [b, A, V], answers [b, A] (-100: none) -> [b]."""
+    losses = F.cross_entropy(logits.transpose(1, 2), answers, ignore_index=-100, reduction="none")
+    return losses.sum(1)

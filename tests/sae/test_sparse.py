@@ -1,0 +1,100 @@
+"""The sparse step equals the dense one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from kedit.sae.sparse import Active, Revival, Weights, batch_top_k, decode, latent_sums, sparse_step
+
+B, d, m, k = 48, 12, 80, 4
+VARIANCE = 3.0
+
+
+def weights(seed: int = 0, requires_grad: bool = False) -> Weights:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((m, d), (m,), (m, d), (d,))
+    return Weights(
+        *(torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_(requires_grad) for shape in shapes)
+    )
+
+
+def batch(seed: int = 1) -> Tensor:
+    return torch.randn(B, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def dense_losses(w: Weights, x: Tensor, revival: Revival | None) -> tuple[Tensor, Tensor]:
+    """The published losses, written with dense matrices and left to autograd."""
+    pre = (x - w.b_dec) @ w.encoder.T + w.b_enc
+    z = pre.relu()
+    z = z * (z >= z.flatten().topk(B * k).values[-1])
+    error = x - (z @ w.decoder + w.b_dec)
+    loss = error.square().sum(1).mean() / VARIANCE
+    if revival is None:
+        return loss, torch.zeros(())
+    rows = slice(0, revival.rows)
+    residual = error[rows].detach()
+    top, places = pre[rows].masked_fill(~revival.dead, -torch.inf).topk(min(revival.k, int(revival.dead.sum())), dim=1)
+    codes = torch.zeros_like(pre[rows]).scatter(1, places, top.relu())
+    missed = (residual - codes @ w.decoder).square().sum() / residual.square().sum()
+    return loss, revival.weight * missed
+
+
+REVIVALS = {
+    "none": None,
+    "nothing-dead": Revival(torch.zeros(m, dtype=torch.bool), k=6, rows=16),
+    "some-dead": Revival(torch.arange(m) % 3 == 0, k=6, rows=16),
+    "fewer-dead-than-k": Revival(torch.arange(m) < 3, k=6, rows=B),
+}
+
+
+@pytest.mark.parametrize("revival", REVIVALS.values(), ids=REVIVALS)
+def test_losses_and_gradients_equal_the_dense_ones(revival: Revival | None) -> None:
+    w, x = weights(requires_grad=True), batch()
+    step = sparse_step(w, x, k, VARIANCE, revival)
+    loss, revival_loss = dense_losses(w, x, revival if revival is not None and revival.dead.any() else None)
+    (loss + revival_loss).backward()
+    torch.testing.assert_close(step.loss, loss.detach(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(step.revival_loss.double(), revival_loss.detach().double(), rtol=1e-12, atol=0)
+    for name, gradient, weight in zip(Weights._fields, step.gradient, w, strict=True):
+        assert weight.grad is not None
+        assert weight.grad.abs().max() > 0, name
+        torch.testing.assert_close(gradient, weight.grad, rtol=1e-10, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("guess", [0.0, 0.5, 1.5, 1e6])
+def test_a_guess_never_changes_what_is_selected(guess: float) -> None:
+    pre = torch.randn(B, m, generator=torch.Generator().manual_seed(3))
+    want, got = batch_top_k(pre, k), batch_top_k(pre, k, guess)
+    assert all(torch.equal(a, b) for a, b in zip(want, got, strict=True))
+    assert len(got.values) == B * k
+    assert torch.equal(got.values.sort().values, pre.flatten().topk(B * k).values.sort().values)
+    assert torch.equal(pre[got.tokens, got.latents], got.values)
+
+
+def test_selection_spreads_over_the_batch_and_leaves_out_what_is_not_positive() -> None:
+    pre = torch.tensor([[3.0, 2.0, 1.0], [0.5, -1.0, 0.0]])
+    assert batch_top_k(pre, 1).tokens.tolist() == [0, 0]
+    everything = batch_top_k(pre, 3)
+    assert everything.values.tolist() == [3.0, 2.0, 1.0, 0.5]
+    assert everything.offsets.tolist() == [0, 3]
+
+
+def test_a_batch_without_active_latents_has_the_loss_of_the_bias_and_trains_it_alone() -> None:
+    w, x = weights()._replace(b_enc=torch.full((m,), -1e6, dtype=torch.float64)), batch()
+    step = sparse_step(w, x, k, VARIANCE)
+    torch.testing.assert_close(step.loss, (x - w.b_dec).square().sum(1).mean() / VARIANCE)
+    assert not step.gradient.encoder.any()
+    assert not step.gradient.decoder.any()
+    torch.testing.assert_close(step.gradient.b_dec, 2 * (w.b_dec - x.mean(0)) / VARIANCE)
+
+
+def test_decoding_and_sums_equal_matrix_products() -> None:
+    z = torch.randn(B, m, generator=torch.Generator().manual_seed(4), dtype=torch.float64).relu()
+    tokens, latents = z.nonzero(as_tuple=True)
+    counts = (z > 0).sum(1)
+    active = Active(tokens, latents, z[tokens, latents], counts.cumsum(0) - counts)
+    x, decoder = batch(), weights().decoder
+    torch.testing.assert_close(decode(decoder, active), z @ decoder)
+    torch.testing.assert_close(latent_sums(active, active.values, x, m), z.T @ x)
