@@ -1,0 +1,121 @@
+"""What edits do to slot values: tiny pure functions on calibrated linear reads u [..., K], and the delta they amount to.
+
+Everything here works on u, where 0 is off and 1 is as strongly on as when the concept is asked for. The residual stream
+moves by (u' - u) D; since D W = I, an edited state reads back exactly u'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, assert_never
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from kedit.editing.resolving import ResolvedEdit
+
+Slots = Float[Tensor, "*batch K"]
+AMPLIFY_AUTO = 2.0
+
+
+def swap(u: Slots, source: int, target: int, strength: float) -> Slots:
+    """`source` off, `target` at `strength`; swap(r, r) leaves everything as it is."""
+    return u if source == target else _with(_with(u, source, 0.0), target, strength)
+
+
+def suppress(u: Slots, slot: int) -> Slots:
+    """`slot` off."""
+    return _with(u, slot, 0.0)
+
+
+def amplify(u: Slots, slot: int, strength: float) -> Slots:
+    """`slot` at `strength` times its value."""
+    return _with(u, slot, strength * u[..., slot])
+
+
+def set_slot(u: Slots, slot: int, strength: float) -> Slots:
+    """`slot` at `strength`."""
+    return _with(u, slot, strength)
+
+
+def _with(u: Slots, slot: int, value: float | Tensor) -> Slots:
+    changed = u.clone()
+    changed[..., slot] = value
+    return changed
+
+
+def apply(edit: ResolvedEdit, u: Slots, strength: float) -> Slots:
+    """u' of one edit, fired everywhere."""
+    match edit.op:
+        case "swap":
+            assert edit.target is not None
+            return swap(u, edit.slot, edit.target, strength)
+        case "suppress":
+            return suppress(u, edit.slot)
+        case "amplify":
+            return amplify(u, edit.slot, strength)
+        case "set":
+            return set_slot(u, edit.slot, strength)
+        case _:
+            assert_never(edit.op)
+
+
+def gate(edit: ResolvedEdit, u: Slots, threshold: Float[Tensor, " K"]) -> Bool[Tensor, " *batch"]:
+    """Where the edit's slot lets it fire: where it is on (u > threshold), or everywhere if the edit is forced."""
+    if edit.when == "always":
+        return torch.ones(u.shape[:-1], dtype=torch.bool, device=u.device)
+    return u[..., edit.slot] > threshold[edit.slot]
+
+
+def combine(u: Slots, edited: Sequence[Slots]) -> Slots:
+    """Change of u by several edits at once: the sum of what each of them alone changes."""
+    return torch.stack([each - u for each in edited]).sum(0) if edited else torch.zeros_like(u)
+
+
+def delta(change: Slots, D: Float[Tensor, "K d"]) -> Float[Tensor, "*batch d"]:
+    """The residual stream's part of a change of slot values: (u' - u) D."""
+    return change @ D
+
+
+class Fired(NamedTuple):
+    """Delta [n, d] of all edits together, and which of them fired where [n, E]."""
+
+    delta: Tensor
+    fired: Tensor
+
+
+def recipe_delta(
+    edits: Sequence[ResolvedEdit],
+    strengths: Sequence[float],
+    u: Float[Tensor, "n K"],
+    D: Float[Tensor, "K d"],
+    threshold: Float[Tensor, " K"],
+    eligible: Bool[Tensor, "n E"] | None = None,
+) -> Fired:
+    """What a recipe adds to states with reads `u`: edits fire where they are `eligible` (scope, step) and their gate is open."""
+    allowed = torch.ones(len(u), len(edits), dtype=torch.bool, device=u.device) if eligible is None else eligible
+    gates = [gate(edit, u, threshold) & allowed[:, i] for i, edit in enumerate(edits)]
+    return fired_delta(edits, strengths, u, D, torch.stack(gates, dim=1) if gates else allowed)
+
+
+def fired_delta(
+    edits: Sequence[ResolvedEdit],
+    strengths: Sequence[float],
+    u: Float[Tensor, "n K"],
+    D: Float[Tensor, "K d"],
+    fired: Bool[Tensor, "n E"],
+) -> Fired:
+    """The same where it is already known which edits fire."""
+    edited = [
+        torch.where(fired[:, i, None], apply(edit, u, strength), u)
+        for i, (edit, strength) in enumerate(zip(edits, strengths, strict=True))
+    ]
+    return Fired(delta(combine(u, edited), D), fired)
+
+
+def strength_of(edit: ResolvedEdit, metadata: Mapping[str, Any]) -> float:
+    """The strength in calibrated units; `auto` is what calibration stored under `strength` (1 if nothing), 2 to amplify."""
+    if edit.strength is not None:
+        return edit.strength
+    return AMPLIFY_AUTO if edit.op == "amplify" else float(metadata.get("strength", 1.0))

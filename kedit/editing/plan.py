@@ -1,0 +1,216 @@
+"""What a recipe would do: terms resolved, defaults filled in, sample sizes and rough cost. Never loads a model."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kedit.curriculum.prompts import Prompt, PromptSet, quadrant
+from kedit.curriculum.slots import SlotMap
+from kedit.editing.metric_names import EDIT_METRICS, FIXED_CONTROLS, HEADLINE_QUADRANT, LOWER_IS_BETTER, QUADRANTS
+from kedit.editing.reading import load_recipe
+from kedit.editing.recipe import SHARES, Expectation, Recipe, Steps, When
+from kedit.editing.resolving import Op, ResolvedEdit, ResolvedRecipe, resolve
+from kedit.errors import InputError, Place
+from kedit.ontology.model import Ontology
+
+# Generations a second on two CPU cores with the default model on the cached path; only for the order of magnitude.
+_GENERATIONS_PER_SECOND = 25.0
+_WITHOUT_GENERATION = frozenset({"majority"})
+_Z = 1.959963984540054
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlannedEdit(_Frozen):
+    """One edit as it would be applied."""
+
+    id: str
+    op: Op
+    slot: str
+    """CURIE of the slot that gates the edit."""
+    target: str | None
+    strength: float | Literal["auto"]
+    subjects: int
+    """Subjects in scope that prompts ask about."""
+    subject_examples: tuple[str, ...]
+    when: When
+    steps: Steps
+    prompts: dict[str, int]
+    """Quadrant -> prompts in scope, before the gate on known facts."""
+    measured: dict[str, int]
+    """Quadrant -> items that `verify` takes, at most `per_edit`."""
+
+
+class PlannedExpectation(_Frozen):
+    """One bound in words."""
+
+    metric: str
+    edit: str | None
+    required: str
+    severity: Literal["error", "warn"]
+
+
+class Plan(_Frozen):
+    """`kedit plan --json`."""
+
+    schema_: Literal["kedit.plan/1"] = Field("kedit.plan/1", alias="schema")
+    recipe: str
+    run: str | None
+    ontology: str
+    edits: tuple[PlannedEdit, ...]
+    protect: tuple[str, ...]
+    controls: tuple[str, ...]
+    per_edit: int
+    locality_n: int
+    seed: int
+    expect: tuple[PlannedExpectation, ...]
+    generations: int
+    """Upper bound of the answers that `verify` generates."""
+    minutes: float
+    """Rough time for them on two CPU cores."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def make_plan(recipe: str | Path | Recipe, *, run: str | Path | None = None) -> Plan:
+    """Plan a recipe against its run directory (`run` wins over the recipe's own); InputError if either cannot be read."""
+    loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    folder = _run_folder(loaded, run)
+    from kedit.ontology import load_ontology
+
+    ontology = load_ontology(folder / "ontology.ttl")
+    slots = _slots(folder / "slots.json")
+    resolved = resolve(loaded, ontology, slots, graph=folder / "ontology.ttl")
+    return plan_recipe(resolved, ontology, PromptSet.load(folder / "prompts.jsonl"), run=str(folder))
+
+
+def _run_folder(recipe: Recipe, run: str | Path | None) -> Path:
+    named = run if run is not None else recipe.run
+    if named is None:
+        raise InputError("the recipe names no run", place=recipe.place(), advice="Add `run: runs/NAME`, or say --run DIR.")
+    folder = Path(named)
+    missing = [name for name in ("ontology.ttl", "slots.json", "prompts.jsonl") if not (folder / name).is_file()]
+    if missing:
+        place = recipe.place("run") if run is None else None
+        problem = f"there is no {missing[0]} in {folder}" if folder.is_dir() else f"there is no run directory {folder}"
+        advice = "A run is made by `kedit align`; its path is relative to the working directory."
+        raise InputError(problem, place=place, advice=advice)
+    return folder
+
+
+def _slots(path: Path) -> SlotMap:
+    try:
+        return SlotMap.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise InputError("is not a slot map", place=Place(path), advice="Align again.") from error
+
+
+def plan_recipe(resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet, *, run: str | None = None) -> Plan:
+    """The plan of a resolved recipe over a run's prompts."""
+    edits = tuple(_planned(edit, ontology, prompts, resolved.verify.per_edit) for edit in resolved.edits)
+    controls = (*FIXED_CONTROLS, *(name for name in resolved.verify.controls if name not in FIXED_CONTROLS))
+    arms = 1 + sum(name not in _WITHOUT_GENERATION for name in controls)
+    together = 1 if len(edits) > 1 else 0
+    items = sum(sum(edit.measured.values()) for edit in edits)
+    # Damage is measured before and after, as scoped and forced.
+    generations = items * (arms + together) + 3 * resolved.verify.locality_n * (len(edits) + together)
+    return Plan(
+        schema="kedit.plan/1",
+        recipe=resolved.name,
+        run=run,
+        ontology=ontology.iri or ontology.source,
+        edits=edits,
+        protect=tuple(ontology.curie(iri) for iri in resolved.protect),
+        controls=controls,
+        per_edit=resolved.verify.per_edit,
+        locality_n=resolved.verify.locality_n,
+        seed=resolved.verify.seed,
+        expect=tuple(
+            PlannedExpectation(metric=e.metric, edit=e.edit, required=required(e), severity=e.severity) for e in resolved.expect
+        ),
+        generations=generations,
+        minutes=round(generations / _GENERATIONS_PER_SECOND / 60, 1),
+        notes=resolved.notes,
+        warnings=tuple(_warnings(resolved, edits)),
+    )
+
+
+def _planned(edit: ResolvedEdit, ontology: Ontology, prompts: PromptSet, per_edit: int) -> PlannedEdit:
+    candidates = [prompt for prompt in prompts.asked if in_reach(edit, prompt, ontology)]
+    counts: Counter[str] = Counter(name for prompt in candidates if (name := quadrant(prompt)) is not None)
+    subjects = sorted({prompt.subject for prompt in candidates if prompt.subject is not None})
+    return PlannedEdit(
+        id=edit.id,
+        op=edit.op,
+        slot=ontology.curie(edit.slot_iri),
+        target=ontology.curie(edit.target_iri) if edit.target_iri else None,
+        strength="auto" if edit.strength is None else edit.strength,
+        subjects=len(subjects),
+        subject_examples=tuple(ontology.individuals[iri].label for iri in subjects[:5]),
+        when=edit.when,
+        steps=edit.steps,
+        prompts={name: counts[name] for name in QUADRANTS},
+        measured={name: min(counts[name], per_edit) for name in QUADRANTS},
+    )
+
+
+def in_reach(edit: ResolvedEdit, prompt: Prompt, ontology: Ontology) -> bool:
+    """Whether a prompt can show the edit's effect: about the gate's relation (or one below it), in scope, and, for a swap,
+    about a subject that has a fact of the target."""
+    if prompt.relation is None or prompt.subject is None:
+        return False
+    if edit.subjects is not None and prompt.subject not in edit.subjects:
+        return False
+    if edit.slot_iri in ontology.relations and edit.slot_iri not in (prompt.relation, *ontology.ancestors(prompt.relation)):
+        return False
+    return edit.target_iri not in ontology.relations or bool(ontology.values(str(edit.target_iri), prompt.subject))
+
+
+def required(expectation: Expectation) -> str:
+    """A bound in words: "hit - diff_means >= 0.2 (interval, n >= 30)"."""
+    name = expectation.metric if expectation.versus is None else f"{expectation.metric} - {expectation.versus}"
+    where = f" on {expectation.on}" if expectation.on else ""
+    bounds = [("<=", expectation.at_most), (">=", expectation.at_least)]
+    limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
+    forced = ", forced" if expectation.forced else ""
+    return f"{name}{where} {limits} ({expectation.bound}{forced}, n >= {expectation.min_n})"
+
+
+def _warnings(resolved: ResolvedRecipe, edits: tuple[PlannedEdit, ...]) -> Iterator[str]:
+    if not resolved.expect:
+        yield "The recipe expects nothing: its verdict will be UNVERIFIED."
+    for edit in edits:
+        if not any(edit.prompts.values()):
+            yield f"{edit.id}: no prompt of the run is in its scope."
+    for expectation in resolved.expect:
+        if expectation.metric not in EDIT_METRICS:
+            continue
+        for edit in edits:
+            if expectation.edit in (None, edit.id):
+                yield from _too_few(expectation, edit)
+
+
+def _too_few(expectation: Expectation, edit: PlannedEdit) -> Iterator[str]:
+    """What even a perfect score could not pass with the samples there are (at best: some will not be known)."""
+    n = edit.measured[expectation.on or HEADLINE_QUADRANT]
+    what = f"{edit.id}: {required(expectation)}"
+    if n < expectation.min_n:
+        yield f"{what} cannot be decided: there are {n} items at most."
+    elif expectation.bound == "interval" and expectation.versus is None and expectation.metric in SHARES:
+        # Wilson's interval at a share of 1 (or, mirrored, at 0).
+        reach = n / (n + _Z**2)
+        needed = expectation.at_least if expectation.metric not in LOWER_IS_BETTER else None
+        if expectation.metric in LOWER_IS_BETTER and expectation.at_most is not None:
+            needed = 1 - expectation.at_most
+        if needed is not None and needed > reach:
+            least = math.ceil(needed * _Z**2 / (1 - needed)) if needed < 1 else None
+            advice = f"{least} items are needed" if least else "no number of items is enough; say `bound: point`"
+            yield f"{what} cannot pass even with a perfect score over {n} items: {advice}."

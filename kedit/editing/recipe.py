@@ -1,0 +1,310 @@
+"""Edit recipes, schema version 1: what to edit, for whom, how strongly, and what must be true afterwards.
+
+These models say what a recipe may hold; `reading` makes them from a file, `resolving` binds them to an ontology and its slots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, PrivateAttr, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
+
+from kedit.editing.metric_names import (
+    CONTROLS,
+    CORPORA,
+    EDIT_METRICS,
+    EXTRA_CONTROLS,
+    LOCALITY_METRICS,
+    METRICS,
+    QUADRANTS,
+    RUN_METRICS,
+)
+from kedit.errors import Place, did_you_mean
+from kedit.yaml import Location, dotted
+
+Term = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A term of the ontology: CURIE, IRI or label."""
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+When = Literal["asked", "always"]
+Steps = Literal["prompt", "asked", "all"]
+
+SHARES = frozenset(METRICS) - {"drift_kl", "drift_kl_p95", "read_back"}
+"""Metrics that lie between 0 and 1."""
+FORCIBLE = frozenset({"retention", "drift_kl", "drift_kl_p95"})
+_CORPORA_OF: dict[str, tuple[str, ...]] = {
+    "drift_kl": tuple(CORPORA),
+    "drift_kl_p95": tuple(CORPORA),
+    "retention": ("other_relations", "other_subjects"),
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class KlStrength(_Strict):
+    """The strength at which the edit moves neutral text by so many nats."""
+
+    kl: Annotated[FiniteFloat, Field(gt=0)]
+
+
+Strength = Literal["auto"] | FiniteFloat | KlStrength
+
+
+class Subjects(_Strict):
+    """Whose answers an edit may change: one of `class`, `in` and `sparql` (default: every subject), less `except`."""
+
+    class_: Annotated[Term | None, Field(alias="class")] = None
+    """Individuals of this class and its subclasses."""
+    in_: Annotated[tuple[Term, ...] | None, Field(alias="in", min_length=1)] = None
+    except_: Annotated[tuple[Term, ...], Field(alias="except")] = ()
+    sparql: Term | None = None
+    """A SELECT query, run on the run's own ontology; its first variable is the subject."""
+
+
+class Scope(_Strict):
+    """Where an edit fires."""
+
+    subjects: Subjects | None = None
+    when: When | None = None
+    """`asked`: only where the slot is on; `always`: forced. Default: asked, but always for `set`."""
+    steps: Steps = "prompt"
+    """`prompt`: last token; `asked`: where the slot crosses its threshold, once an answer; `all`: generated tokens, too."""
+
+
+class _Edit(_Strict):
+    op: str
+    id: Identifier | None = None
+    scope: Scope = Scope()
+    enabled: bool = True
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """Key -> term, for every term that must have a slot; the one whose threshold gates the edit comes first."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """The id, or one made of operator and terms ("swap-father-mother")."""
+        local = (re.split(r"[#/:]", term.rstrip(">#/"))[-1] for term in self.terms.values())
+        return self.id or "-".join([self.op, *(re.sub(r"[^\w.]+", "-", part).strip("-") for part in local)])
+
+    @property
+    def when(self) -> When:
+        """The gate, defaults filled in."""
+        default: When = "always" if self.op == "set" and self.scope.steps != "asked" else "asked"
+        return self.scope.when or default
+
+
+class Swap(_Edit):
+    """`from` off, `to` at `strength`: the model answers another relation of the same subject."""
+
+    op: Literal["swap"]
+    source: Annotated[Term, Field(alias="from")]
+    target: Annotated[Term, Field(alias="to")]
+    strength: Strength = "auto"
+
+    @property
+    def terms(self) -> dict[str, str]:
+        return {"from": self.source, "to": self.target}
+
+
+class _OneSlot(_Edit):
+    slot: Term
+
+    @property
+    def terms(self) -> dict[str, str]:
+        return {"slot": self.slot}
+
+
+class Suppress(_OneSlot):
+    """The slot off."""
+
+    op: Literal["suppress"]
+
+
+class Amplify(_OneSlot):
+    """The slot at `strength` times its value."""
+
+    op: Literal["amplify"]
+    strength: Strength = "auto"
+
+
+class Set(_OneSlot):
+    """The slot at `strength`, asked for or not."""
+
+    op: Literal["set"]
+    strength: Strength = "auto"
+
+
+Edit = Swap | Suppress | Amplify | Set
+OPERATIONS: dict[str, type[_Edit]] = {"swap": Swap, "suppress": Suppress, "amplify": Amplify, "set": Set}
+
+
+class Verify(_Strict):
+    """How much is measured."""
+
+    controls: tuple[str, ...] = ()
+    """Controls on demand, beside the fixed ones."""
+    per_edit: PositiveInt = 200
+    """Items per edit and quadrant."""
+    locality_n: PositiveInt = 1000
+    """Items of each figure of damage."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("controls")
+    @classmethod
+    def _known(cls, controls: tuple[str, ...]) -> tuple[str, ...]:
+        for control in controls:
+            if control not in CONTROLS:
+                _refuse(f"unknown control {control!r}", did_you_mean(control, EXTRA_CONTROLS))
+        return controls
+
+
+class Expectation(_Strict):
+    """A bound on one metric. `at_least` and `at_most` compare the unfavourable end of the 95 % interval unless `bound: point`."""
+
+    metric: Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
+    edit: str | None = None
+    """An edit's id; without it the expectation holds for every edit."""
+    at_least: FiniteFloat | None = None
+    at_most: FiniteFloat | None = None
+    versus: str | None = None
+    """A control: the bound is on the paired difference to it."""
+    on: str | None = None
+    """A corpus (metrics of damage) or a quadrant (metrics of an edit and of binding)."""
+    forced: bool = False
+    """The edit switched on everywhere, instead of as scoped."""
+    min_n: PositiveInt = 30
+    bound: Literal["interval", "point"] = "interval"
+    severity: Literal["error", "warn"] = "error"
+
+    @field_validator("metric")
+    @classmethod
+    def _metric(cls, metric: str) -> str:
+        if metric not in METRICS:
+            _refuse(f"unknown metric {metric!r}", did_you_mean(metric, METRICS))
+        return metric
+
+    @field_validator("versus")
+    @classmethod
+    def _versus(cls, versus: str | None) -> str | None:
+        if versus is not None and versus not in CONTROLS:
+            _refuse(f"unknown control {versus!r}", did_you_mean(versus, CONTROLS))
+        return versus
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """What `on` may name for this metric."""
+        return _CORPORA_OF.get(self.metric, QUADRANTS if self.metric in (*EDIT_METRICS, "binding_accuracy", "direct_ask") else ())
+
+
+class Recipe(_Strict):
+    """A whole recipe (recipes.md)."""
+
+    kedit: Literal[1]
+    """Schema version."""
+    name: Identifier | None = None
+    run: str | None = None
+    """Run directory, relative to the working directory; `--run` wins."""
+    ontology: str | None = None
+    """IRI of the ontology that the run must have been made from."""
+    prefixes: dict[str, str] = {}
+    include: tuple[str, ...] = ()
+    """Recipes that are merged in first, relative to this file."""
+    edits: tuple[Annotated[Edit, Field(discriminator="op")], ...]
+    verify: Verify = Verify()
+    expect: tuple[Expectation, ...] = ()
+    protect: tuple[Term, ...] = ()
+    """Relations that must not move, besides those that no edit touches."""
+
+    _places: dict[Location, Place] = PrivateAttr(default_factory=dict)
+
+    def place(self, *location: str | int) -> Place:
+        """Where a key stands (`place("edits", 0, "from")`), or its nearest parent that stands in the file."""
+        known = location
+        while known and known not in self._places:
+            known = known[:-1]
+        found = self._places.get(known) or Place(self.name or "recipe")
+        return Place(found.file, found.line, found.column, dotted(location) or None, found.text)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the recipe was read from."""
+        place = self._places.get(())
+        return Path(place.file) if place else None
+
+
+def recipe_schema() -> dict[str, Any]:
+    """The JSON Schema of recipes, with the closed lists of metrics, controls, corpora and quadrants under `x-kedit`."""
+    schema = Recipe.model_json_schema(by_alias=True)
+    lists = {"metrics": METRICS, "controls": CONTROLS, "corpora": CORPORA, "quadrants": list(QUADRANTS)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "kedit.recipe/1", **schema, "x-kedit": lists}
+
+
+def problems(recipe: Recipe) -> Iterator[tuple[Location, str, str | None]]:
+    """What no single key shows: (location, message, advice) of everything in a well-formed recipe that contradicts itself."""
+    seen: dict[str, int] = {}
+    for i, edit in enumerate(recipe.edits):
+        if edit.name in seen:
+            first = recipe.place("edits", seen[edit.name])
+            key: Location = ("edits", i, "id") if edit.id else ("edits", i)
+            yield key, f"the edit id {edit.name!r} is used twice", f"The first stands at {first}. Give this one an id of its own."
+        seen.setdefault(edit.name, i)
+        yield from _edit_problems(edit, ("edits", i))
+    for i, expectation in enumerate(recipe.expect):
+        if expectation.edit is not None and expectation.edit not in seen:
+            yield ("expect", i, "edit"), f"unknown edit id {expectation.edit!r}", did_you_mean(expectation.edit, seen)
+        yield from _expectation_problems(expectation, recipe.verify, ("expect", i))
+
+
+def _edit_problems(edit: Edit, at: Location) -> Iterator[tuple[Location, str, str | None]]:
+    if isinstance(strength := getattr(edit, "strength", None), KlStrength):
+        advice = "Write `strength: auto`, or a number in calibrated units (1 = as strongly on as when the relation is asked for)."
+        yield (*at, "strength"), "strengths by KL are not supported by this version", advice
+    if edit.op == "amplify" and isinstance(strength, float) and strength < 0:
+        yield (*at, "strength"), f"a slot cannot be amplified {strength:g} times", "Use a number above 1, or `op: suppress`."
+    if edit.scope.steps == "asked" and edit.scope.when == "always":
+        message = "`steps: asked` fires where the slot crosses its threshold, `when: always` without regard to it"
+        yield (*at, "scope", "when"), message, "Leave `when` out, or choose `steps: prompt` or `steps: all`."
+    subjects = edit.scope.subjects
+    if subjects is not None:
+        given = [key for key, value in (("class", subjects.class_), ("in", subjects.in_), ("sparql", subjects.sparql)) if value]
+        if len(given) > 1:
+            yield (*at, "scope", "subjects", given[1]), f"`{given[0]}` and `{given[1]}` exclude each other", "Keep one of them."
+        if not given and not subjects.except_:
+            yield (*at, "scope", "subjects"), "names no subject", "Write class, in, except or sparql, or leave `subjects` out."
+
+
+def _expectation_problems(expectation: Expectation, verify: Verify, at: Location) -> Iterator[tuple[Location, str, str | None]]:
+    metric = expectation.metric
+    if expectation.at_least is None and expectation.at_most is None:
+        yield at, "bounds nothing", "Add `at_least` or `at_most`."
+    for key in ("at_least", "at_most"):
+        bound = getattr(expectation, key)
+        lowest = -1 if expectation.versus else 0
+        if bound is not None and metric in SHARES and not lowest <= bound <= 1:
+            advice = f"Did you mean {bound / 100:g}?" if 1 < bound <= 100 else None
+            yield (*at, key), f"{metric} is a share, between 0 and 1 (got {bound:g})", advice
+    if expectation.edit is not None and metric in RUN_METRICS and metric != "direct_ask":
+        yield (*at, "edit"), f"{metric} belongs to the run, not to an edit", "Leave `edit` out."
+    if expectation.on is not None and expectation.on not in expectation.corpora:
+        advice = did_you_mean(expectation.on, expectation.corpora) if expectation.corpora else "Leave `on` out."
+        yield (*at, "on"), f"{metric} is not measured on {expectation.on!r}", advice
+    if expectation.forced and metric not in FORCIBLE:
+        yield (*at, "forced"), f"{metric} has no forced figure", f"These have: {', '.join(sorted(FORCIBLE))}."
+    if expectation.versus is not None and metric not in EDIT_METRICS:
+        kind = "damage" if metric in LOCALITY_METRICS else "the run"
+        message = f"{metric} is a figure of {kind}; controls are compared by metrics of an edit"
+        yield (*at, "versus"), message, "Leave `versus` out."
+    elif expectation.versus in EXTRA_CONTROLS and expectation.versus not in verify.controls:
+        advice = f"Add it: `verify: {{controls: [{expectation.versus}]}}`."
+        yield (*at, "versus"), f"the control {expectation.versus!r} is measured on demand only", advice
+
+
+def _refuse(message: str, advice: str) -> NoReturn:
+    raise PydanticCustomError("kedit", "{message}", {"message": message, "advice": advice})

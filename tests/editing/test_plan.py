@@ -1,0 +1,126 @@
+"""What a recipe would do: sample sizes per quadrant, cost, and warnings about what cannot be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kedit.curriculum.prompts import Prompt, PromptSet
+from kedit.curriculum.slots import SlotMap
+from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
+from kedit.editing.plan import make_plan, plan_recipe
+from kedit.errors import InputError
+from kedit.ontology.model import Ontology
+
+EX = "https://example.org/world#"
+SWAP = {"op": "swap", "from": "capital", "to": "language", "id": "a"}
+
+
+@pytest.fixture
+def prompts(world: Ontology) -> PromptSet:
+    """Ten prompts a quadrant about capitals of France (seen) and Peru (unseen); Chad lies in the validation split."""
+    made = []
+    for carrier, role in enumerate(("train", "heldout", "valid")):
+        for subject, split in (("France", "train"), ("Peru", "test"), ("Chad", "valid")):
+            for i in range(10):
+                name = f"{subject}-{carrier}-{i}"
+                answers = world.values(EX + "hasCapital", EX + subject)
+                made.append(
+                    Prompt(name, "text", EX + "hasCapital", EX + subject, answers, f"c{carrier}", role, split, (0,), None)  # type: ignore[arg-type]
+                )
+    negative = Prompt("n", "text", None, None, (), "c9", "train", None, (), None)
+    return PromptSet(0, "raw", (), (*made, negative))
+
+
+def test_prompts_per_quadrant_and_the_cap(world: Ontology, prompts: PromptSet, resolved: Callable[..., Any]) -> None:
+    plan = plan_recipe(resolved(SWAP, verify={"per_edit": 4}), world, prompts)
+    (edit,) = plan.edits
+    assert edit.prompts == dict.fromkeys(QUADRANTS, 10)
+    assert edit.measured == dict.fromkeys(QUADRANTS, 4)
+    assert (edit.slot, edit.target, edit.strength, edit.subjects) == ("ex:hasCapital", "ex:hasLanguage", "auto", 3)
+    assert plan.generations > 16
+    assert plan.model_dump(by_alias=True)["schema"] == "kedit.plan/1"
+
+
+def test_scope_and_missing_targets_shrink_the_sample(world: Ontology, prompts: PromptSet, resolved: Callable[..., Any]) -> None:
+    scoped = {**SWAP, "scope": {"subjects": {"in": ["France"]}}}
+    no_target = {**SWAP, "id": "b", "to": "continent of"}
+    other = {"op": "suppress", "slot": "language", "id": "c"}
+    class_slot = {"op": "suppress", "slot": "ex:City", "id": "d"}
+    plan = plan_recipe(resolved(scoped, no_target, other, class_slot), world, prompts)
+    assert [edit.prompts[HEADLINE_QUADRANT] for edit in plan.edits] == [0, 0, 0, 10]
+    assert [sum(edit.prompts.values()) for edit in plan.edits] == [20, 0, 0, 40]
+    assert plan.edits[0].subject_examples == ("France",)
+    assert sum("no prompt of the run" in warning for warning in plan.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("expectation", "warned"),
+    [
+        ({"metric": "hit", "at_least": 0.7, "min_n": 10}, None),
+        ({"metric": "hit", "at_least": 0.75, "min_n": 10}, "12 items are needed"),
+        ({"metric": "hit", "at_least": 1.0, "min_n": 10}, "no number of items is enough"),
+        ({"metric": "hit", "at_least": 1.0, "min_n": 10, "bound": "point"}, None),
+        ({"metric": "stuck", "at_most": 0.3, "min_n": 10}, None),
+        ({"metric": "stuck", "at_most": 0.1, "min_n": 10}, "35 items are needed"),
+        ({"metric": "hit", "at_least": 0.5}, "there are 10 items at most"),
+        ({"metric": "retention", "at_least": 0.99}, None),
+    ],
+)
+def test_what_even_a_perfect_score_could_not_pass(
+    world: Ontology, prompts: PromptSet, resolved: Callable[..., Any], expectation: dict[str, Any], warned: str | None
+) -> None:
+    warnings = plan_recipe(resolved(SWAP, expect=[expectation]), world, prompts).warnings
+    assert len(warnings) == (0 if warned is None else 1)
+    assert warned is None or warned in warnings[0]
+
+
+def test_a_recipe_without_expectations_is_said_to_be_unverified(world: Ontology, prompts: PromptSet, resolved: Any) -> None:
+    assert any("UNVERIFIED" in warning for warning in plan_recipe(resolved(SWAP), world, prompts).warnings)
+
+
+@pytest.fixture
+def run(tmp_path: Path, slots: SlotMap, prompts: PromptSet) -> Path:
+    """A run directory with what a plan reads."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    turtle = f"@prefix ex: <{EX}> . @prefix owl: <http://www.w3.org/2002/07/owl#> .\n"
+    turtle += "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n"
+    for name, label in (("hasCapital", "capital"), ("hasLanguage", "language"), ("inContinent", "continent of")):
+        turtle += f'ex:{name} a owl:ObjectProperty ; rdfs:label "{label}" .\n'
+    turtle += "ex:Country a owl:Class .\n"
+    for country, capital in (("France", "Paris"), ("Peru", "Lima"), ("Chad", "Ndjamena")):
+        turtle += f'ex:{country} a ex:Country ; rdfs:label "{country}" ; ex:hasCapital ex:{capital} .\n'
+        turtle += f"ex:{country} ex:hasLanguage ex:L{country} ; ex:inContinent ex:C{country} .\n"
+    (folder / "ontology.ttl").write_text(turtle)
+    (folder / "slots.json").write_text(slots.model_dump_json(by_alias=True))
+    prompts.save(folder / "prompts.jsonl")
+    return folder
+
+
+def test_make_plan_reads_the_run_directory(run: Path, write: Callable[..., Path]) -> None:
+    path = write("kedit: 1\nedits: [{op: swap, from: capital, to: language}]\n")
+    plan = make_plan(path, run=run)
+    assert plan.run == str(run)
+    assert plan.edits[0].prompts[HEADLINE_QUADRANT] == 10
+    sparql = '{op: suppress, slot: capital, scope: {subjects: {sparql: "SELECT ?s { ?s ex:hasCapital ex:Lima }"}}}'
+    assert make_plan(write(f"kedit: 1\nrun: {run}\nedits: [{sparql}]\n")).edits[0].subjects == 1
+
+
+def test_run_directories_that_cannot_be_used(run: Path, tmp_path: Path, write: Callable[..., Path]) -> None:
+    text = "kedit: 1\nrun: nowhere\nedits: [{op: suppress, slot: capital}]\n"
+    with pytest.raises(InputError, match="no run directory nowhere") as caught:
+        make_plan(write(text))
+    assert caught.value.place is not None
+    assert caught.value.place.line == 2
+    with pytest.raises(InputError, match="names no run"):
+        make_plan(write(text.replace("run: nowhere\n", "")))
+    (run / "slots.json").write_text("{}")
+    with pytest.raises(InputError, match="is not a slot map"):
+        make_plan(write(text), run=run)
+    (run / "slots.json").unlink()
+    with pytest.raises(InputError, match=r"no slots\.json"):
+        make_plan(write(text), run=run)
