@@ -1,0 +1,136 @@
+"""How numbers, names and shares look, on the terminal and on pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+MISSING: Final = "–"
+OUTCOMES: Final[tuple[tuple[str, str, str], ...]] = (
+    ("hit", "#2a9d5c", "█"),
+    ("wrong_subject", "#e0a526", "▓"),
+    ("stuck", "#8d6cc9", "▒"),
+    ("derailed", "#d1495b", "░"),
+)
+"""Outcome, its colour, its glyph where there are no colours."""
+_SPARKS: Final = "▁▂▃▄▅▆▇█"
+
+
+class Shares(Protocol):
+    """Anything with the four outcome shares."""
+
+    @property
+    def hit(self) -> float | None: ...
+    @property
+    def wrong_subject(self) -> float | None: ...
+    @property
+    def stuck(self) -> float | None: ...
+    @property
+    def derailed(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One outcome's stretch of a bar: from `start`, `width` long, both in the bar's units."""
+
+    outcome: str
+    colour: str
+    glyph: str
+    start: float
+    width: float
+
+
+def share(value: float | None) -> str:
+    """A share with two decimals; a third where two would round a failure away (0.997, 0.003)."""
+    if value is None:
+        return MISSING
+    if 0 < abs(value) < 0.005 or 0.995 <= value < 1:
+        # Never 1.000 for something less than 1.
+        return f"{min(value, 0.999):.3f}" if value > 0.5 else f"{value:.3f}"
+    return f"{value:.2f}"
+
+
+def nats(value: float | None) -> str:
+    """A KL with three decimals."""
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def interval(ci: Sequence[float | None], digits: int = 2) -> str:
+    """`[0.84, 0.91]`; empty if there is none."""
+    low, high = ci
+    return "" if low is None or high is None else f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def with_interval(value: float | None, ci: Sequence[float | None]) -> str:
+    """`0.88 [0.84, 0.91]`."""
+    return f"{share(value)} {interval(ci)}".rstrip()
+
+
+def measured(metric: str, value: float | None, ci: Sequence[float | None] = (None, None)) -> str:
+    """A metric's value and interval, with the digits that its unit asks for (nats and slot units: three)."""
+    if metric.startswith("drift_kl") or metric == "read_back":
+        return f"{nats(value)} {interval(ci, 3)}".rstrip()
+    return with_interval(value, ci)
+
+
+def signed(value: float | None) -> str:
+    """A difference with its sign."""
+    return MISSING if value is None else f"{value:+.2f}"
+
+
+def quadrant(name: str) -> str:
+    """`unseen × unseen`: carrier, then subject."""
+    template, _, subject = name.partition("_template_")
+    return f"{template} × {subject.removesuffix('_subject')}"
+
+
+def words(name: str) -> str:
+    """`wrong_slot` as `wrong slot`."""
+    return name.replace("_", " ")
+
+
+def short_names(curies: Iterable[str]) -> dict[str, str]:
+    """CURIE -> the part after the prefix, where all terms have the same prefix; else the CURIE."""
+    terms = list(dict.fromkeys(curies))
+    prefixes = {term.partition(":")[0] for term in terms if ":" in term and not term.startswith("<")}
+    same = len(prefixes) == 1 and all(":" in term and not term.startswith("<") for term in terms)
+    return {term: term.partition(":")[2] if same else term for term in terms}
+
+
+def outcome_parts(shares: Shares, width: float) -> list[Part]:
+    """The bar of the four outcomes over `width`; nothing where hit is not a number."""
+    parts, start = [], 0.0
+    if shares.hit is None:
+        return []
+    for outcome, colour, glyph in OUTCOMES:
+        length = (getattr(shares, outcome) or 0.0) * width
+        parts.append(Part(outcome, colour, glyph, start, length))
+        start += length
+    return parts
+
+
+def cells(parts: Sequence[Part]) -> list[int]:
+    """Whole character cells for each part: ends are rounded, so that the sum is right, and what exists is never invisible."""
+    lengths = [round(part.start + part.width) - round(part.start) for part in parts]
+    for index, part in enumerate(parts):
+        if part.width > 0 and lengths[index] == 0 and max(lengths) > 1:
+            lengths[lengths.index(max(lengths))] -= 1
+            lengths[index] = 1
+    return lengths
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Values in [0, 1] as a line of blocks."""
+    return "".join(MISSING if v is None else _SPARKS[min(int(max(v, 0.0) * len(_SPARKS)), len(_SPARKS) - 1)] for v in values)
+
+
+def heat(value: float) -> tuple[int, int, int]:
+    """RGB of a share: from red over amber to green, light enough for black text."""
+    stops = ((232, 104, 104), (242, 201, 110), (120, 200, 140))
+    position = min(max(value, 0.0), 1.0) * (len(stops) - 1)
+    index = min(int(position), len(stops) - 2)
+    part = position - index
+    low, high = stops[index], stops[index + 1]
+    mixed = [round(a + part * (b - a)) for a, b in zip(low, high, strict=True)]
+    return mixed[0], mixed[1], mixed[2]

@@ -1,0 +1,285 @@
+"""Evaluations, reports and the smaller documents on the terminal: about one page each at 100 columns."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from kedit.editing.metric_names import HEADLINE_QUADRANT
+from kedit.reporting import format as fmt
+from kedit.reporting import tables
+from kedit.verification.figures import Knowledge, Rate, SwapQuadrant
+from kedit.verification.report import EditResult, Evaluation, Report, RunInfo
+
+DETAILED_EDITS: Final = 2
+"""A report shows all quadrants of up to this many edits, and one line each of more."""
+
+
+def render_evaluation(evaluation: Evaluation) -> RenderableType:
+    """What a run's slots read and control."""
+    swap = evaluation.swap
+    headline = swap.quadrants.get(HEADLINE_QUADRANT)
+    known = tables.knowledge_table(evaluation.knowledge) if evaluation.knowledge else None
+    parts: list[RenderableType | None] = [
+        _title(evaluation.run, evaluation.hook_point, evaluation.protocol.strength),
+        beside(known, tables.layer_table(evaluation.layers) if evaluation.layers else None),
+        _together(
+            tables.dictionary_line(evaluation.dictionary) if evaluation.dictionary else None,
+            tables.binding_line(evaluation.binding) if evaluation.binding.quadrants else None,
+        ),
+    ]
+    if swap.quadrants:
+        title = "Swap: the answer becomes that of another relation"
+        controls = tables.controls_table({"edit": (headline, evaluation.controls)}) if evaluation.controls else None
+        parts += [
+            _together(tables.swap_table(swap.quadrants, title=title), tables.outcome_legend()),
+            beside(tables.pair_matrix(swap.pairs) if swap.pairs else None, controls),
+            _together(*_headline(headline)) if headline else None,
+        ]
+    damage = tables.damage_table(evaluation.locality) if _has_locality(evaluation) else None
+    parts.append(beside(damage, tables.gates_table(evaluation.gates) if evaluation.gates else None))
+    return _page(parts)
+
+
+def render_report(report: Report) -> RenderableType:
+    """`kedit verify`: what a recipe did, and whether it did what was expected."""
+    edits = report.edits
+    compared: dict[str, Any] = {e.id: (e.quadrants.get(HEADLINE_QUADRANT), e.controls) for e in edits if e.controls}
+    parts: list[RenderableType | None] = [_title(report.run, edits[0].hook_point if edits else "", None, report.recipe)]
+    if len(edits) <= DETAILED_EDITS:
+        swaps = [tables.swap_table(edit.quadrants, title=_edit_name(edit)) for edit in edits]
+    else:
+        swaps = [_edits_table(edits)]
+    parts += [
+        _together(*swaps, tables.outcome_legend()) if edits else None,
+        beside(
+            tables.controls_table(compared) if compared else None,
+            tables.damage_table(report.locality) if _has_locality(report) else None,
+        ),
+        tables.transcripts_table(edits[0].transcripts) if edits and edits[0].transcripts else None,
+        _together(
+            *(tables.curve_line(edit.id, edit.curve) for edit in edits if edit.curve),
+            tables.gates_line(report.gates) if report.gates else None,
+        ),
+        tables.expectations_table(report.expectations) if report.expectations else None,
+    ]
+    return Group(_page(parts), render_verdict(report))
+
+
+def _together(*parts: RenderableType | None) -> RenderableType | None:
+    shown = [part for part in parts if part is not None]
+    return Group(*shown) if shown else None
+
+
+def _page(parts: Sequence[RenderableType | None]) -> RenderableType:
+    """The parts that there are, with an empty line between them (none after the title's panel)."""
+    shown = [part for part in parts if part is not None]
+    lines: list[RenderableType] = []
+    for index, part in enumerate(shown):
+        lines += ["", part] if index > 1 else [part]
+    return Group(*lines)
+
+
+def render_verdict(report: Report) -> RenderableType:
+    """The last line of a report."""
+    style = tables.VERDICT_STYLE[report.verdict]
+    counted = [item for item in report.expectations if item.severity == "error"]
+    passed = sum(item.verdict == "PASS" for item in counted)
+    text = Text.assemble((f"{tables.VERDICT_MARK[report.verdict]} {report.verdict}", style))
+    text.append(f"  {passed} of {len(counted)} expectations met" if counted else "  the recipe expects nothing", "dim")
+    text.append(f" · exit code {report.exit_code}", "dim")
+    return Panel(text, border_style=style.removeprefix("bold "), padding=(0, 1))
+
+
+def beside(left: RenderableType | None, right: RenderableType | None) -> RenderableType | None:
+    """Two renderables side by side; one alone where the other is missing."""
+    shown = [part for part in (left, right) if part is not None]
+    if len(shown) < 2:
+        return shown[0] if shown else None
+    grid = Table.grid(padding=(0, 4, 0, 0))
+    grid.add_row(*shown)
+    return grid
+
+
+def _title(run: RunInfo, hook_point: str, strength: float | None, recipe: str = "") -> RenderableType:
+    names = [Text(part, style="bold") for part in (recipe, run.ontology, run.model) if part]
+    facts = [hook_point, f"strength {strength:g}" if strength is not None else "", run.path or ""]
+    facts.append("taught copy of the model" if run.taught else "untouched weights")
+    lines = Text(" × ").join(names) if names else Text("kedit", style="bold")
+    return Panel(Group(lines, Text(" · ".join(filter(None, facts)), style="dim")), border_style="cyan", padding=(0, 1))
+
+
+def _headline(row: SwapQuadrant) -> Iterator[Text]:
+    text = Text.assemble(("headline    ", "dim"), f"{fmt.quadrant(HEADLINE_QUADRANT)}, macro over {row.pairs} pairs ")
+    yield text.append(fmt.with_interval(row.hit_macro, row.ci_macro), "bold")
+    shown = _rates(("trained pairs", row.trained_pairs), ("never trained", row.untrained_pairs))
+    if row.worst is not None:
+        names = fmt.short_names((row.worst.source, row.worst.target))
+        shown.insert(0, f"worst {names[row.worst.source]} → {names[row.worst.target]} {fmt.share(row.worst.hit)}")
+    answers = (("answers seen in training", row.answer_seen), ("answers unseen", row.answer_unseen))
+    for line in (shown, _rates(*answers, ("all facts", row.all_facts))):
+        if line:
+            yield Text(" " * 12 + " · ".join(line), style="dim")
+
+
+def _rates(*rates: tuple[str, Rate | None]) -> list[str]:
+    return [f"{name} {fmt.share(rate.hit)}" for name, rate in rates if rate is not None]
+
+
+def _has_locality(document: Evaluation | Report) -> bool:
+    return bool(document.locality.model_dump(exclude_defaults=True))
+
+
+def _edit_name(edit: EditResult) -> str:
+    what = f"{edit.source} → {edit.target}" if edit.op == "swap" else f"{edit.slot or edit.source or edit.target}"
+    strength = f", strength {edit.strength:g}" if edit.strength is not None else ""
+    return f"{edit.id}: {edit.op} {what}{strength}".replace("[", r"\[")
+
+
+def _edits_table(edits: tuple[EditResult, ...]) -> Table:
+    columns = ("edit", "", "hit", "95 %", "macro", "exact", "wrong", "stuck", "derail", "n")
+    made = tables.table(f"Edits, {fmt.quadrant(HEADLINE_QUADRANT)}", columns, left=2)
+    for edit in edits:
+        shown = edit.quadrants.get(HEADLINE_QUADRANT)
+        if shown is None:
+            made.add_row(Text(edit.id), "", *[fmt.MISSING] * (len(columns) - 2))
+        else:
+            made.add_row(Text(edit.id), *tables.outcome_cells(shown))
+    return made
+
+
+def render_knowledge(document: Mapping[str, Any]) -> RenderableType:
+    """`kedit probe`: `knowledge` {term: kedit.evaluation/1 knowledge}, `templates` [{relation, template, n, hit}]."""
+    knowledge = {term: Knowledge.model_validate(row) for term, row in document.get("knowledge", {}).items()}
+    parts: list[RenderableType] = [tables.knowledge_table(knowledge)]
+    if document.get("templates"):
+        names = fmt.short_names(row["relation"] for row in document["templates"])
+        made = tables.table("Templates", ("relation", "template", "n", "hit"), left=2)
+        for row in document["templates"]:
+            text = row["template"].replace("\n", "⏎")
+            made.add_row(Text(names[row["relation"]]), Text(text), str(row["n"]), fmt.share(row["hit"]))
+        parts.append(made)
+    return Group(*parts)
+
+
+def render_slots(slots: list[Mapping[str, Any]]) -> Table:
+    """The slots of a run (`kedit.slots/1` rows)."""
+    made = tables.table("Slots", ("#", "term", "label", "kind"), left=4)
+    for slot in slots:
+        made.add_row(str(slot["index"]), Text(slot["curie"]), Text(slot["label"]), Text(slot["kind"], style="dim"))
+    return made
+
+
+def render_answer(answer: Mapping[str, Any]) -> RenderableType:
+    """`kedit ask`: `prompt`, `before`, `after` (if edited), `slots` [{slot, value, active}]."""
+    grid = Table.grid(padding=(0, 2))
+    for key, style in (("prompt", "dim"), ("before", ""), ("after", "bold green")):
+        if answer.get(key) is not None:
+            grid.add_row(Text(key, style="dim"), Text(str(answer[key]).strip(), style=style))
+    parts: list[RenderableType] = [grid]
+    if answer.get("slots"):
+        made = tables.table("Slots", ("slot", "", "value"), left=2)
+        for slot in answer["slots"]:
+            bar = "█" * round(12 * min(max(slot["value"], 0.0), 1.5))
+            style = "bold" if slot.get("active") else "dim"
+            made.add_row(Text(str(slot["slot"])), Text(bar, style="green"), f"{slot['value']:.2f}", style=style)
+        parts.append(made)
+    return Group(*parts)
+
+
+def render_tree(document: Mapping[str, Any] | BaseModel, title: str) -> Tree:
+    """Any document as a tree, for plans and dry runs."""
+    value = document.model_dump(mode="json", by_alias=True) if isinstance(document, BaseModel) else document
+    tree = Tree(Text(title, style="bold"), guide_style="dim")
+    _grow(tree, value)
+    return tree
+
+
+def _grow(tree: Tree, value: Mapping[str, Any]) -> None:
+    for key, item in value.items():
+        label = Text(str(key), style="cyan")
+        if isinstance(item, Mapping):
+            _grow(tree.add(label), item)
+        elif isinstance(item, (list, tuple)) and any(isinstance(part, Mapping) for part in item):
+            branch = tree.add(label)
+            for index, part in enumerate(item):
+                name = str(part.get("id", index + 1)) if isinstance(part, Mapping) else str(part)
+                leaf = branch.add(Text(name, style="bold"))
+                if isinstance(part, Mapping):
+                    _grow(leaf, {k: v for k, v in part.items() if k != "id"})
+        else:
+            shown = ", ".join(map(str, item)) if isinstance(item, (list, tuple)) else str(item)
+            tree.add(label.append(f"  {fmt.MISSING if item is None else shown}", style="default"))
+
+
+def render_inspection(document: Mapping[str, Any]) -> RenderableType:
+    """`kedit inspect`: `slots` (rows of kedit.slots/1) and `evaluation` (kedit.evaluation/1), where there; then the rest."""
+    parts: list[RenderableType] = []
+    if document.get("evaluation"):
+        parts.append(render_evaluation(Evaluation.model_validate(document["evaluation"])))
+    slots = document.get("slots")
+    if slots:
+        parts.append(render_slots(slots["slots"] if isinstance(slots, Mapping) else slots))
+    rest = {key: value for key, value in document.items() if key not in ("evaluation", "slots", "schema")}
+    if rest:
+        parts.append(render_tree(rest, "Run"))
+    return Group(*parts)
+
+
+def to_text(renderable: RenderableType, *, width: int = tables.WIDTH, color: bool = False) -> str:
+    """A renderable as plain text (or with ANSI colours)."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=color, highlight=False)
+    console.print(renderable)
+    return stream.getvalue()
+
+
+def show(renderable: RenderableType) -> None:
+    """Print on stdout: at most 100 columns wide, and 100 where stdout is not a terminal."""
+    console = Console()
+    width = min(console.width, tables.WIDTH) if sys.stdout.isatty() else tables.WIDTH
+    Console(width=width, highlight=False).print(renderable)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print what `kedit align` found."""
+    show(render_evaluation(evaluation))
+
+
+def print_report(report: Report) -> None:
+    """Print what `kedit verify` found."""
+    show(render_report(report))
+
+
+def print_inspection(document: Mapping[str, Any]) -> None:
+    """Print what a run holds."""
+    show(render_inspection(document))
+
+
+def print_knowledge(document: Mapping[str, Any]) -> None:
+    """Print what a model knows."""
+    show(render_knowledge(document))
+
+
+def print_answer(answer: Mapping[str, Any]) -> None:
+    """Print one question before and after an edit."""
+    show(render_answer(answer))
+
+
+def print_plan(document: Mapping[str, Any] | BaseModel) -> None:
+    """Print a resolved recipe."""
+    show(render_tree(document, "Plan"))
+
+
+def print_dry_run(document: Mapping[str, Any] | BaseModel) -> None:
+    """Print what `kedit align` would do."""
+    show(render_tree(document, "Dry run"))

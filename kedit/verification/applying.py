@@ -1,0 +1,103 @@
+"""Edits at work on decision states: deltas as the gates decide, or forced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kedit.curriculum.prompts import Prompt
+from kedit.editing.operators import recipe_delta, strength_of
+from kedit.editing.resolving import ResolvedEdit
+from kedit.editing.scope import LexicalScope, scope_of
+from kedit.verification.setting import Setting
+
+
+class Applied(NamedTuple):
+    """Edits that are applied together, each at its strength; `id` is None for all edits of a recipe."""
+
+    edits: tuple[ResolvedEdit, ...]
+    strengths: tuple[float, ...]
+    id: str | None = None
+
+    @property
+    def named_slots(self) -> frozenset[int]:
+        """Slots that the edits name."""
+        return frozenset(slot for edit in self.edits for slot in (edit.slot, edit.target) if slot is not None)
+
+    def forced(self) -> Applied:
+        """The same without gates and scopes."""
+        return self._replace(edits=tuple(edit.forced() for edit in self.edits))
+
+
+class Edited(NamedTuple):
+    """States [n, d] after edits, and which edits fired [n, E]."""
+
+    x: Tensor
+    fired: Tensor
+
+    @property
+    def any(self) -> Tensor:
+        """[n]: where anything fired."""
+        return self.fired.any(1)
+
+
+def applied(setting: Setting, edits: Sequence[ResolvedEdit], id: str | None = None, strength: float | None = None) -> Applied:
+    """Edits at their strengths: `strength` for all of them, else each edit's own, else the one chosen on validation."""
+    chosen = {"strength": setting.strength}
+    own = tuple(strength_of(edit, chosen) if strength is None else strength for edit in edits)
+    return Applied(tuple(edits), own, id)
+
+
+class Scopes:
+    """Which edits' lexical scopes cover which texts; scopes are made once."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._made: dict[ResolvedEdit, LexicalScope | None] = {}
+
+    def covered(self, edits: Sequence[ResolvedEdit], texts: Sequence[str]) -> Tensor:
+        """[n, E]"""
+        table = torch.ones(len(texts), len(edits), dtype=torch.bool)
+        for column, edit in enumerate(edits):
+            if (scope := self._of(edit)) is not None:
+                table[:, column] = torch.tensor([scope.covers(text, edit.subjects) for text in texts], dtype=torch.bool)
+        return table
+
+    def _of(self, edit: ResolvedEdit) -> LexicalScope | None:
+        if edit not in self._made:
+            self._made[edit] = scope_of(edit, self._setting.ontology, self._setting.prompts.carriers)
+        return self._made[edit]
+
+
+@torch.no_grad()
+def edit_states(setting: Setting, work: Applied, x: Tensor, covered: Tensor | None = None) -> Edited:
+    """x + (u' - u) D for states [n, d] on the CPU; `covered` [n, E]: where scopes let edits fire (None: everywhere).
+
+    Rows at which nothing fires are the very same bits.
+    """
+    sae = setting.sae
+    u = sae.slot_values(x)
+    result = recipe_delta(work.edits, work.strengths, u, sae.write_rows, sae.threshold[sae.n_free :], covered)
+    fires = result.fired.any(1) if work.edits else torch.zeros(len(x), dtype=torch.bool)
+    return Edited(torch.where(fires[:, None], x + result.delta, x), result.fired)
+
+
+def expected_values(setting: Setting, work: Applied, x: Tensor) -> Tensor:
+    """u' [n, K]: the slot values that edits, fired everywhere, ask for."""
+    from kedit.editing.operators import apply, combine
+
+    u = setting.sae.slot_values(x)
+    return u + combine(u, [apply(edit, u, strength) for edit, strength in zip(work.edits, work.strengths, strict=True)])
+
+
+def asks(prompt: Prompt, edit: ResolvedEdit) -> bool:
+    """Whether a prompt asks for what an edit is gated by: the relation, one below it, or one that answers with the class."""
+    return edit.slot in prompt.slots
+
+
+def in_scope(prompt: Prompt, edit: ResolvedEdit) -> bool:
+    """Whether the prompt's true subject is in the edit's scope (what the lexical scope should find)."""
+    return edit.subjects is None or prompt.subject in edit.subjects

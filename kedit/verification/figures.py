@@ -1,0 +1,217 @@
+"""The blocks that evaluations and reports are made of: frozen, strict, NaN as null.
+
+Terms are CURIEs, rates are shares in [0, 1], KL is in nats; what was not measured or is not a number is null.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from kedit.verification.statistics import Estimate
+
+Quadrant = Literal[
+    "seen_template_seen_subject",
+    "unseen_template_seen_subject",
+    "seen_template_unseen_subject",
+    "unseen_template_unseen_subject",
+]
+
+
+def _number(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity: both stand as null."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+Number = Annotated[float | None, BeforeValidator(_number)]
+Interval = tuple[Number, Number]
+
+
+class Model(BaseModel):
+    """Frozen and strict: an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class Knowledge(Model):
+    """What the unedited model answers for one relation: numbers of subjects."""
+
+    asked: int
+    known: int
+    any: int | None = None
+    """Known on at least one training carrier."""
+    majority: Number = None
+    """Share of asked subjects for whom the relation's most frequent value is right."""
+    majority_value: str | None = None
+    direct_ask: Number = None
+    """Hit over known facts, mean over training carriers."""
+
+
+class BindingQuadrant(Model):
+    n: int
+    accuracy: Number
+    ci: Interval
+
+
+class Confusion(Model):
+    """`counts[i][j]`: prompts that ask `labels[i]` and are read as `labels[j]`; the last label stands for no relation."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class Binding(Model):
+    quadrants: dict[Quadrant, BindingQuadrant] = {}
+    confusion: Confusion | None = None
+    auroc: dict[str, Number] = {}
+    false_positive_rate: Number = None
+    negatives: int = 0
+
+
+class Rate(Model):
+    """Hit of some rows: over items, and as the mean over ordered pairs that have enough of them."""
+
+    n: int
+    subjects: int
+    hit: Number
+    hit_macro: Number = None
+    ci: Interval
+    ci_macro: Interval = (None, None)
+    pairs: int = 0
+    """Ordered pairs that count in `hit_macro`."""
+
+
+class WorstPair(Model):
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+    hit: Number
+
+
+class SwapQuadrant(Rate):
+    exact: Number
+    wrong_subject: Number
+    stuck: Number
+    derailed: Number
+    no_gate: Number = None
+    lenient: Number = None
+    behavioural: Number = None
+    """Share in which the model's own modal direct answer came out, right or wrong (all facts)."""
+    worst: WorstPair | None = None
+    trained_pairs: Rate | None = None
+    untrained_pairs: Rate | None = None
+    answer_seen: Rate | None = None
+    answer_unseen: Rate | None = None
+    all_facts: Rate | None = None
+    """Without the knowledge gate."""
+
+
+class Pair(Model):
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+    quadrant: Quadrant
+    n: int
+    subjects: int
+    hit: Number
+    ci: Interval
+    majority: Number = None
+    stuck: Number = None
+    trained: bool | None = None
+    counts: bool = True
+    """Whether it has enough items and subjects to enter `hit_macro`."""
+
+
+class Swap(Model):
+    quadrants: dict[Quadrant, SwapQuadrant] = {}
+    pairs: tuple[Pair, ...] = ()
+
+
+class Difference(Model):
+    """Edit minus control on the same items."""
+
+    value: Number
+    ci: Interval
+    n: int
+
+
+class Control(Rate):
+    difference: Difference | None = None
+    p_value: Number = None
+
+
+class Share(Model):
+    """A measured figure with its interval."""
+
+    value: Number
+    ci: Interval = (None, None)
+    n: int = 0
+    subjects: int = 0
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> Self:
+        """From an estimate."""
+        return cls(value=estimate.value, ci=(estimate.low, estimate.high), n=estimate.n, subjects=estimate.subjects)
+
+
+class Drift(Model):
+    """KL(base || edited) in nats over positions."""
+
+    mean: Number
+    p95: Number
+    ci: Interval = (None, None)
+    n: int = 0
+
+
+class Retention(Model):
+    scoped: Share | None = None
+    forced: Share | None = None
+
+
+class DriftPair(Model):
+    scoped: Drift | None = None
+    forced: Drift | None = None
+
+
+class Locality(Model):
+    """Damage, each figure as the gate decides (scoped) and with the edit on everywhere (forced)."""
+
+    retention: dict[str, Retention] = {}
+    drift_kl: dict[Literal["neutral", "other_relations", "other_subjects"], DriftPair] = {}
+    scope_leak: Number = None
+    scope_miss: Number = None
+    read_back: Number = None
+    moved_slots: dict[str, Number] = {}
+    """Mean absolute change of slots that the edit does not name, in calibrated units."""
+
+
+class DictionaryStats(Model):
+    """Of the dictionary at the hook point, on held-out decision positions; `background` on background text."""
+
+    explained_variance: Number
+    l0: Number
+    dead: Number
+    kl_spliced: Number = None
+    n_free: int | None = None
+    n_slots: int | None = None
+    background: DictionaryStats | None = None
+
+
+class Layer(Model):
+    hook_point: str
+    binding: Number
+    hit: Number
+    chosen: bool = False
+    interchange: Number = None
+    stuck: Number = None
+
+
+class Gate(Model):
+    """What a gate kept and dropped."""
+
+    kept: int
+    dropped: int
+    note: str = ""

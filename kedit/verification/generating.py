@@ -1,0 +1,100 @@
+"""Answers on the cached continuation path: prompts are read once per carrier, then answered from any number of edited states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kedit.curriculum.prompts import Prompt
+from kedit.lm.continuation import Prefix, greedy_base, read_prefix
+from kedit.lm.reading import batches_by_carrier
+from kedit.progress import progress
+from kedit.verification.setting import Setting
+
+PROMPTS_PER_BATCH = 64
+CELLS_PER_CALL = 4096
+"""Rows x columns of keys and values that one greedy call copies: about 100 MB for the default model."""
+
+Reads = tuple[tuple[str, tuple[str, ...]], ...]
+"""(relation, accepted values): the readings of an answer that must be settled before it may end."""
+
+
+class Batch(NamedTuple):
+    """Prompts of one carrier that have been read: `places` in what was asked for, states x [b, d] on the CPU."""
+
+    places: list[int]
+    prompts: list[Prompt]
+    prefix: Prefix
+    x: Tensor
+
+
+def batches(setting: Setting, prompts: Sequence[Prompt], label: str, most: int = PROMPTS_PER_BATCH) -> Iterator[Batch]:
+    """Read prompts in batches of one carrier each."""
+    layer = setting.sae.layer
+    ids = setting.lm.encode_batch([prompt.text for prompt in prompts])
+    with progress(label, len(prompts), "prompt") as advance:
+        for index in batches_by_carrier([prompt.carrier for prompt in prompts], [len(row) for row in ids], most):
+            prefix = read_prefix(setting.lm, [ids[i] for i in index], [layer])
+            yield Batch(index, [prompts[i] for i in index], prefix, prefix.states[layer].float().cpu())
+            advance(len(index))
+
+
+def edited_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads]) -> list[str]:
+    """Greedy answers of the prompts at `rows` (which may repeat) with decision states `x` [n, d]."""
+
+    def some(part: Prefix, chosen: slice) -> list[list[int]]:
+        state = part.states[setting.sae.layer]
+        done, limit = _stopping(setting, reads[chosen])
+        return setting.continuation.greedy(part, x[chosen].to(state), done, limit)
+
+    return _in_chunks(setting, prefix, rows, some)
+
+
+def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Sequence[Reads]) -> list[str]:
+    """Greedy answers of the unedited model to the prompts at `rows`."""
+
+    def some(part: Prefix, chosen: slice) -> list[list[int]]:
+        return greedy_base(setting.lm, part, *_stopping(setting, reads[chosen]))
+
+    return _in_chunks(setting, prefix, rows, some)
+
+
+def _in_chunks(
+    setting: Setting, prefix: Prefix, rows: Sequence[int], some: Callable[[Prefix, slice], list[list[int]]]
+) -> list[str]:
+    size = max(16, CELLS_PER_CALL // prefix.mask.shape[1])
+    texts: list[str] = []
+    for start in range(0, len(rows), size):
+        chosen = slice(start, start + size)
+        part = prefix.rows(torch.tensor(rows[chosen], device=prefix.mask.device))
+        texts += [setting.lm.decode(ids) for ids in some(part, chosen)]
+    return texts
+
+
+def _stopping(setting: Setting, reads: Sequence[Reads]) -> tuple[Callable[[int, str], bool], int]:
+    """An answer ends when all its readings are settled, or four tokens past the longest answer that any of them accepts.
+
+    An answer that cannot be the new one any more may still turn out to be the old one.
+    """
+    limits = [answer_limit(setting, row) for row in reads]
+    counts = [0] * len(limits)
+
+    def done(row: int, text: str) -> bool:
+        counts[row] += 1
+        return counts[row] >= limits[row] or all(setting.matchers[relation].settled(text) for relation, _ in reads[row])
+
+    return done, max(limits)
+
+
+def answer_limit(setting: Setting, reads: Reads) -> int:
+    """Most tokens of an answer that is read so."""
+    return max(setting.decoders[relation].limit(accepted) for relation, accepted in reads)
+
+
+def merged(reads: Sequence[Reads]) -> Reads:
+    """All readings of several, once each."""
+    table: Mapping[tuple[str, tuple[str, ...]], None] = dict.fromkeys(read for some in reads for read in some)
+    return tuple(table)

@@ -1,0 +1,274 @@
+"""Damage: what else an edit moves, as the gate decides (scoped) and with the edit on everywhere (forced).
+
+- retention: known answers that the unedited model gives on this very prompt and that stay hits: of relations that no edit
+  names, and, for scoped edits, of subjects out of scope;
+- drift: KL(base || edited) at the first answer position of those prompts, and at the positions of neutral text;
+- leak, miss: gates that open where nothing asks for the edit, gates that stay shut where something does;
+- read-back and moved slots: what the edited state says of itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import torch
+
+from kedit.curriculum.prompts import Prompt
+from kedit.curriculum.splits import unit_hash
+from kedit.editing.metric_names import HEADLINE_QUADRANT
+from kedit.verification.applying import Applied, Scopes, asks, edit_states, in_scope
+from kedit.verification.figures import Drift, DriftPair, Locality, Retention, Share
+from kedit.verification.generating import Batch, batches, edited_texts
+from kedit.verification.metrics import drift_estimates, retained
+from kedit.verification.neutral import drift_at, neutral_drift
+from kedit.verification.readings import evaluation_negatives, read_back
+from kedit.verification.setting import Setting, states_of
+from kedit.verification.statistics import EMPTY, Estimate, bootstrap_ci
+from kedit.verification.verdict import Measured
+
+LOCALITY_N: Final = 600
+NEUTRAL_N: Final = 1000
+CORPORA: Final = ("other_relations", "other_subjects")
+
+
+class Case(NamedTuple):
+    """A prompt that should not move, and the edits (by number) that are tried on it."""
+
+    prompt: Prompt
+    work: int
+    corpus: str
+
+
+@dataclass
+class Corpus:
+    """Figures over prompts or positions: KL in nats [N], whether edits fired; kept answers [M] of those that were known."""
+
+    clusters: list[str] = field(default_factory=list)
+    kl: dict[str, list[float]] = field(default_factory=lambda: {"scoped": [], "forced": []})
+    fired: list[bool] = field(default_factory=list)
+    kept: dict[str, list[bool]] = field(default_factory=lambda: {"scoped": [], "forced": []})
+    kept_subjects: list[str] = field(default_factory=list)
+    kept_carriers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Everything that was measured around some edits."""
+
+    corpora: dict[str, Corpus]
+    leak: Estimate
+    miss: Estimate
+    read_back: Estimate
+    moved: dict[str, float]
+    seed: int = 0
+
+    def numbers(self, edit: str | None = None) -> list[Measured]:
+        """What expectations can be held against."""
+        found = [
+            Measured("scope_leak", self.leak, edit=edit),
+            Measured("scope_miss", self.miss, edit=edit),
+            Measured("read_back", self.read_back, edit=edit),
+        ]
+        for name, corpus in self.corpora.items():
+            for mode in ("scoped", "forced"):
+                mean, p95 = drift_estimates(corpus.kl[mode], corpus.clusters, seed=self.seed)
+                found.append(Measured("drift_kl", mean, edit=edit, on=name, forced=mode == "forced"))
+                found.append(Measured("drift_kl_p95", p95, edit=edit, on=name, forced=mode == "forced"))
+                if corpus.kept[mode]:
+                    found.append(Measured("retention", self._kept(corpus, mode), edit=edit, on=name, forced=mode == "forced"))
+        return found
+
+    def locality(self) -> Locality:
+        """The `locality` block of documents."""
+        return Locality(
+            retention={
+                name: Retention(scoped=Share.of(self._kept(c, "scoped")), forced=Share.of(self._kept(c, "forced")))
+                for name, c in self.corpora.items()
+                if c.kept["scoped"]
+            },
+            drift_kl={
+                name: DriftPair(scoped=self._drift(c, "scoped"), forced=self._drift(c, "forced"))  # type: ignore[misc]
+                for name, c in self.corpora.items()
+                if c.kl["scoped"]
+            },
+            scope_leak=self.leak.value,
+            scope_miss=self.miss.value,
+            read_back=self.read_back.value,
+            moved_slots=dict(self.moved),
+        )
+
+    def _kept(self, corpus: Corpus, mode: str) -> Estimate:
+        return retained(corpus.kept[mode], corpus.kept_subjects, corpus.kept_carriers, seed=self.seed)
+
+    def _drift(self, corpus: Corpus, mode: str) -> Drift:
+        mean, p95 = drift_estimates(corpus.kl[mode], corpus.clusters, seed=self.seed)
+        return Drift(mean=mean.value, p95=p95.value, ci=(mean.low, mean.high), n=mean.n)
+
+
+def damage(
+    setting: Setting,
+    works: Sequence[Applied],
+    *,
+    n: int = LOCALITY_N,
+    neutral_n: int = NEUTRAL_N,
+    protect: Sequence[str] = (),
+    quadrant: str = HEADLINE_QUADRANT,
+    seed: int = 0,
+) -> Damage:
+    """Damage pooled over `works`: every prompt and position is tried under one of them, chosen by hash.
+
+    At most `n` prompts per corpus, of one quadrant, and `neutral_n` positions. `protect`: relations that count as others
+    although an edit names them.
+    """
+    corpora: dict[str, Corpus] = defaultdict(Corpus)
+    if not works:
+        return Damage({}, EMPTY, EMPTY, EMPTY, {}, seed)
+    cases = list(_cases(setting, works, frozenset(protect), quadrant, n, seed))
+    _prompts_that_stay(setting, works, cases, corpora)
+    drifts = neutral_drift(setting, works, n=neutral_n, seed=seed)
+    if drifts.scoped:
+        neutral = corpora["neutral"]
+        neutral.clusters = drifts.sentences
+        neutral.kl = {"scoped": drifts.scoped, "forced": drifts.forced}
+        neutral.fired = drifts.fired
+    leak = _leak(setting, works, cases, corpora, seed)
+    miss, back, moved = _where_asked(setting, works, quadrant, n, seed)
+    ordered: dict[str, Corpus] = {name: corpora[name] for name in ("neutral", *CORPORA) if name in corpora}
+    return Damage(ordered, leak, miss, back, moved, seed)
+
+
+def _cases(
+    setting: Setting, works: Sequence[Applied], protect: frozenset[str], quadrant: str, n: int, seed: int
+) -> Iterator[Case]:
+    prompts = [prompt for prompt in setting.by_cell.get(quadrant, ()) if prompt.relation is not None]
+    prompts.sort(key=lambda prompt: (unit_hash("locality", seed, prompt.id), prompt.id))
+    for corpus in CORPORA:
+        count = 0
+        for prompt in prompts:
+            if count >= n:
+                break
+            fitting = [i for i, work in enumerate(works) if _corpus(prompt, work, protect) == corpus]
+            if fitting:
+                count += 1
+                place = unit_hash("locality edit", seed, prompt.id)
+                yield Case(prompt, fitting[int(place * len(fitting))], corpus)
+
+
+def _corpus(prompt: Prompt, work: Applied, protect: frozenset[str]) -> str | None:
+    """Which corpus of damage a prompt belongs to under some edits; None where they are meant to change it."""
+    if prompt.relation in protect or not any(slot in prompt.slots for slot in work.named_slots):
+        return "other_relations"
+    gating = [edit for edit in work.edits if asks(prompt, edit)]
+    return "other_subjects" if gating and not any(in_scope(prompt, edit) for edit in gating) else None
+
+
+def _prompts_that_stay(setting: Setting, works: Sequence[Applied], cases: Sequence[Case], corpora: dict[str, Corpus]) -> None:
+    """First-token drift of every case, and retention of those whose known fact this prompt elicits."""
+    scopes = Scopes(setting)
+    for batch in batches(setting, [case.prompt for case in cases], "damage on other prompts"):
+        mine = [cases[i] for i in batch.places]
+        covered = [scopes.covered(works[case.work].edits, [case.prompt.text])[0] for case in mine]
+        scoped, forced, fired = drift_at(setting, batch.prefix, works, [case.work for case in mine], covered)
+        for i, case in enumerate(mine):
+            corpus = corpora[case.corpus]
+            corpus.clusters.append(str(case.prompt.subject))
+            corpus.kl["scoped"].append(scoped[i])
+            corpus.kl["forced"].append(forced[i])
+            corpus.fired.append(fired[i])
+        _retention(setting, works, batch, mine, covered, corpora)
+
+
+def _retention(
+    setting: Setting,
+    works: Sequence[Applied],
+    batch: Batch,
+    cases: Sequence[Case],
+    covered: Sequence[torch.Tensor],
+    corpora: dict[str, Corpus],
+) -> None:
+    known = [i for i, case in enumerate(cases) if _is_known(setting, case.prompt)]
+    if not known:
+        return
+    states, rows, keys = [], [], []
+    for i in known:
+        work, x = works[cases[i].work], batch.x[i : i + 1]
+        scoped = edit_states(setting, work, x, covered[i][None])
+        forced = edit_states(setting, work.forced(), x)
+        keys.append("same" if torch.equal(scoped.x, forced.x) else "apart" if bool(scoped.any) else "shut")
+        for made in (forced, scoped)[: 2 if keys[-1] == "apart" else 1]:
+            states.append(made.x)
+            rows.append(i)
+    reads = [((str(cases[i].prompt.relation), cases[i].prompt.answers),) for i in rows]
+    texts = iter(edited_texts(setting, batch.prefix, rows, torch.cat(states), reads))
+    for i, key in zip(known, keys, strict=True):
+        prompt, corpus = cases[i].prompt, corpora[cases[i].corpus]
+        matcher = setting.matchers[str(prompt.relation)]
+        forced_kept = matcher.hit(next(texts), prompt.answers)
+        # Where no gate opens nothing changes, and the answer is the unedited one, a hit.
+        scoped_kept = True if key == "shut" else forced_kept if key == "same" else matcher.hit(next(texts), prompt.answers)
+        corpus.kept["forced"].append(forced_kept)
+        corpus.kept["scoped"].append(scoped_kept)
+        corpus.kept_subjects.append(str(prompt.subject))
+        corpus.kept_carriers.append(prompt.carrier)
+
+
+def _is_known(setting: Setting, prompt: Prompt) -> bool:
+    return setting.hits[prompt.id] and setting.known(str(prompt.subject), str(prompt.relation))
+
+
+def _leak(setting: Setting, works: Sequence[Applied], cases: Sequence[Case], corpora: dict[str, Corpus], seed: int) -> Estimate:
+    """Share of prompts out of scope at which edits fired: other relations, other subjects, and negatives."""
+    fired = [flag for name in CORPORA if name in corpora for flag in corpora[name].fired]
+    clusters = [name for corpus in CORPORA if corpus in corpora for name in corpora[corpus].clusters]
+    negatives = evaluation_negatives(setting)
+    groups: dict[int, list[Prompt]] = defaultdict(list)
+    for prompt in negatives:
+        work = int(unit_hash("leak", seed, prompt.id) * len(works))
+        # `set` is made for texts that ask nothing.
+        if all(edit.op != "set" for edit in works[work].edits):
+            groups[work].append(prompt)
+    scopes = Scopes(setting)
+    for work, prompts in groups.items():
+        covered = scopes.covered(works[work].edits, [prompt.text for prompt in prompts])
+        fired += edit_states(setting, works[work], states_of(setting, prompts, "negatives"), covered).any.tolist()
+        clusters += [prompt.subject or prompt.carrier for prompt in prompts]
+    return bootstrap_ci([float(flag) for flag in fired], clusters, [0] * len(fired), seed=seed)
+
+
+def _where_asked(
+    setting: Setting, works: Sequence[Applied], quadrant: str, n: int, seed: int
+) -> tuple[Estimate, Estimate, dict[str, float]]:
+    """On prompts that ask for an edit, in scope: misses of the gate, read-back error, mean change of slots not named."""
+    groups: dict[int, list[Prompt]] = defaultdict(list)
+    prompts = [prompt for prompt in setting.by_cell.get(quadrant, ()) if prompt.relation is not None]
+    prompts.sort(key=lambda prompt: (unit_hash("asked", seed, prompt.id), prompt.id))
+    for prompt in prompts[:n]:
+        fitting = [i for i, work in enumerate(works) if any(asks(prompt, e) and in_scope(prompt, e) for e in work.edits)]
+        if fitting:
+            groups[fitting[int(unit_hash("asked edit", seed, prompt.id) * len(fitting))]].append(prompt)
+    missed: list[float] = []
+    errors: list[float] = []
+    moved: list[torch.Tensor] = []
+    subjects: list[str] = []
+    carriers: list[str] = []
+    scopes = Scopes(setting)
+    for number, members in groups.items():
+        work, x = works[number], states_of(setting, members)
+        made = edit_states(setting, work, x, scopes.covered(work.edits, [prompt.text for prompt in members]))
+        wanted = torch.tensor([[asks(p, e) and in_scope(p, e) for e in work.edits] for p in members])
+        missed += (wanted & ~made.fired).any(1).float().tolist()
+        back = read_back(setting, work, x)
+        errors += back.error.tolist()
+        moved.append(back.moved)
+        subjects += [str(prompt.subject) for prompt in members]
+        carriers += [prompt.carrier for prompt in members]
+    if not missed:
+        return EMPTY, EMPTY, {}
+    mean = torch.cat(moved).mean(0).tolist()
+    named = {slot for work in works for slot in work.named_slots} if len(works) == 1 else set()
+    table = {slot.curie: mean[slot.index] for slot in setting.slots.slots if slot.index not in named}
+    back_estimate = bootstrap_ci(errors, subjects, carriers, bounds=None, seed=seed)
+    return bootstrap_ci(missed, subjects, carriers, seed=seed), back_estimate, table

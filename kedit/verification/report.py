@@ -1,0 +1,197 @@
+"""The documents that verification leaves behind: `kedit.evaluation/1` of a run and `kedit.report/1` of a recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError
+
+from kedit.errors import InputError, Place
+from kedit.files import write_json
+from kedit.verification.figures import (
+    Binding,
+    Control,
+    DictionaryStats,
+    Gate,
+    Interval,
+    Knowledge,
+    Layer,
+    Locality,
+    Model,
+    Number,
+    Pair,
+    Quadrant,
+    Swap,
+    SwapQuadrant,
+)
+
+VerdictName = Literal["PASS", "FAIL", "INCONCLUSIVE", "UNVERIFIED"]
+
+MATCH: Final = (
+    "whole answer: the longest value of the relation's range at the start of the answer is accepted for the subject; "
+    "case, diacritics, leading article and outer punctuation ignored"
+)
+GENERATION: Final = "greedy, to the end of the line, at most four tokens past the longest accepted answer"
+GATE: Final = "robust: whole-answer match on at least half of the training carriers, no edit"
+CI_METHOD: Final = (
+    "95 %, two-way clustered bootstrap by subject and carrier (pigeonhole, 2000 resamples); Wilson on subjects at 0 and 1; "
+    "ci belongs to hit, ci_macro to hit_macro (mean over ordered pairs with at least 20 items of 12 subjects)"
+)
+
+
+class Protocol(Model):
+    """How the numbers of a document came about."""
+
+    match: str = MATCH
+    generation: str = GENERATION
+    gate: str = GATE
+    seed: int
+    strength: Number
+    ci_method: str = CI_METHOD
+    split: str = "hook point, strength and thresholds chosen on validation carriers x validation subjects"
+    prompt_style: Literal["raw", "chat"] = "raw"
+
+
+class RunInfo(Model):
+    """Which run a document speaks of."""
+
+    path: str | None = None
+    ontology: str | None = None
+    ontology_sha256: str | None = None
+    model: str | None = None
+    fingerprint: str | None = None
+    taught: bool = False
+    preset: str | None = None
+    kedit: str | None = None
+
+
+class Document(Model):
+    """A document that is written to and read from a file."""
+
+    def document(self) -> dict[str, Any]:
+        """As a JSON object with the documented keys."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def save(self, path: Path) -> None:
+        """Write indented JSON, atomically."""
+        write_json(path, self.document())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a document; InputError if it is missing, or not of this schema."""
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read: {error.strerror}", place=Place(path)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"]) or None
+            raise InputError(first["msg"], place=Place(path, key=key), advice="Measure it again with this version.") from error
+
+
+class Evaluation(Document):
+    """`evaluation.json`: what a run's slots read and control."""
+
+    schema_: Literal["kedit.evaluation/1"] = Field("kedit.evaluation/1", alias="schema")
+    protocol: Protocol
+    run: RunInfo = RunInfo()
+    hook_point: str
+    knowledge: dict[str, Knowledge] = {}
+    binding: Binding = Binding()
+    swap: Swap = Swap()
+    controls: dict[str, dict[Quadrant, Control]] = {}
+    locality: Locality = Locality()
+    dictionary: DictionaryStats | None = None
+    layers: tuple[Layer, ...] = ()
+    gates: dict[str, Gate] = {}
+    timing: dict[str, float] = {}
+
+
+class CurvePoint(Model):
+    strength: float
+    hit: Number
+    drift_kl: Number = None
+
+
+class Transcript(Model):
+    prompt: str
+    subject: str
+    before: str
+    after: str
+    outcome: str
+    accepted: tuple[str, ...] = ()
+
+
+class EditResult(Model):
+    """What one edit of a recipe did."""
+
+    id: str
+    op: Literal["swap", "suppress", "amplify", "set"]
+    source: str | None = Field(None, alias="from")
+    target: str | None = Field(None, alias="to")
+    slot: str | None = None
+    hook_point: str
+    strength: Number
+    quadrants: dict[Quadrant, SwapQuadrant] = {}
+    pairs: tuple[Pair, ...] = ()
+    controls: dict[str, dict[Quadrant, Control]] = {}
+    curve: tuple[CurvePoint, ...] = ()
+    transcripts: tuple[Transcript, ...] = ()
+
+
+class JudgedExpectation(Model):
+    """One expectation of a recipe beside what was measured."""
+
+    metric: str
+    edit: str | None = None
+    versus: str | None = None
+    on: str | None = None
+    forced: bool = False
+    bound: Literal["interval", "point"] = "interval"
+    severity: Literal["error", "warn"] = "error"
+    required: str
+    measured: Number
+    ci: Interval = (None, None)
+    n: int = 0
+    subjects: int = 0
+    verdict: Literal["PASS", "FAIL", "INCONCLUSIVE"]
+    reason: str = ""
+
+
+class Report(Document):
+    """`report.json` of `kedit verify`."""
+
+    schema_: Literal["kedit.report/1"] = Field("kedit.report/1", alias="schema")
+    recipe: str = ""
+    verdict: VerdictName
+    protocol: Protocol
+    run: RunInfo = RunInfo()
+    edits: tuple[EditResult, ...] = ()
+    locality: Locality = Locality()
+    gates: dict[str, Gate] = {}
+    expectations: tuple[JudgedExpectation, ...] = ()
+    allow_unverified: bool = False
+    timing: dict[str, float] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with."""
+        return exit_code(self.verdict, self.allow_unverified)
+
+
+def exit_code(verdict: VerdictName, allow_unverified: bool = False) -> int:
+    """0 for PASS, and for UNVERIFIED where that was allowed; else 1."""
+    return 0 if verdict == "PASS" or (verdict == "UNVERIFIED" and allow_unverified) else 1
+
+
+DOCUMENTS: Final[dict[str, type[Document]]] = {"kedit.evaluation/1": Evaluation, "kedit.report/1": Report}
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """JSON Schema of a document by its schema name, e.g. `kedit.report/1`."""
+    if name not in DOCUMENTS:
+        raise InputError(f"unknown schema {name!r}", advice=f"Known: {', '.join(DOCUMENTS)}.")
+    schema: dict[str, Any] = json.loads(json.dumps(DOCUMENTS[name].model_json_schema(by_alias=True, mode="serialization")))
+    return {"$id": f"https://w3id.org/kedit/schema/{name}", **schema}

@@ -1,0 +1,71 @@
+"""Edits that also work on generated tokens (`steps: asked`, `steps: all`): the slow path, through the edited model itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from kedit.editing.edited import EditedModel, edited
+from kedit.editing.resolving import ResolvedRecipe
+from kedit.progress import progress
+from kedit.verification.applying import Applied, applied
+from kedit.verification.controls import TOGETHER, Arm
+from kedit.verification.generating import answer_limit
+from kedit.verification.items import Item
+from kedit.verification.outcomes import EDIT, SwapRow
+from kedit.verification.rows import make_row, reads_of
+from kedit.verification.setting import Setting
+
+ROWS_PER_CALL = 32
+
+
+def split_by_steps(arm: Arm, items: Sequence[Item], all_edits: Applied | None) -> tuple[list[Item], list[Item]]:
+    """Items whose edits work on the prompt alone, and the others. Controls always work on the prompt alone."""
+    if arm.control == TOGETHER and all_edits is not None:
+        slow = any(edit.steps != "prompt" for edit in all_edits.edits)
+        return ([], list(items)) if slow else (list(items), [])
+    slow_items = [item for item in items if arm.control == EDIT and item.edit.steps != "prompt"]
+    return [item for item in items if arm.control != EDIT or item.edit.steps == "prompt"], slow_items
+
+
+def stepwise_rows(setting: Setting, arm: Arm, items: Sequence[Item], all_edits: Applied | None, named: bool) -> list[SwapRow]:
+    """Rows of items whose answers are generated token by token under the hook."""
+    if not items:
+        return []
+    groups: dict[Applied, list[Item]] = defaultdict(list)
+    for item in items:
+        together = all_edits if arm.control == TOGETHER else None
+        groups[together or applied(setting, [item.edit], strength=arm.strength)].append(item)
+    rows: list[SwapRow] = []
+    with progress("edits at every step", len(items), "item") as advance:
+        for work, members in groups.items():
+            edits = tuple(replace(edit, strength=s) for edit, s in zip(work.edits, work.strengths, strict=True))
+            recipe = ResolvedRecipe("measured", edits)
+            with edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.prompts.carriers) as model:
+                for start in range(0, len(members), ROWS_PER_CALL):
+                    part = members[start : start + ROWS_PER_CALL]
+                    for item, (text, fired) in zip(part, _generate(setting, model, part), strict=True):
+                        rows.append(make_row(setting, item, arm, text, fired, work.strengths[0], named))
+                    advance(len(part))
+    return rows
+
+
+def _generate(setting: Setting, model: EditedModel, items: Sequence[Item]) -> list[tuple[str, bool]]:
+    """Greedy answers under the edits, and whether any of them fired."""
+    ids = setting.lm.encode_batch([item.prompt.text for item in items])
+    width = max(map(len, ids))
+    # Padding is masked; any token serves.
+    tokens = torch.tensor([[0] * (width - len(row)) + row for row in ids], device=setting.lm.device)
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=setting.lm.device)
+    limit = max(answer_limit(setting, reads_of(setting, item)) for item in items)
+    stop = min(setting.lm.stop_tokens, default=0)
+    made = model.generate(tokens, attention_mask=mask, max_new_tokens=limit, do_sample=False, num_beams=1, pad_token_id=stop)
+    fired = [any(row) for row in zip(*model.fired.values(), strict=True)]
+    texts = []
+    for row in made[:, width:].tolist():
+        end = next((i for i, token in enumerate(row) if token in setting.lm.stop_tokens), len(row))
+        texts.append(setting.lm.decode(row[:end]))
+    return list(zip(texts, fired, strict=True))
