@@ -1,0 +1,73 @@
+"""`kedit align`: bind an ontology to slots of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kedit.cli import options
+
+
+def align(
+    ontology: Annotated[Path | None, typer.Option("--ontology", metavar="FILE", help="RDF/OWL file to bind.")] = None,
+    model: options.Model = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory (default runs/<ontology>-<model>).")] = None,
+    layer: Annotated[str | None, typer.Option(metavar="auto|N", help="Block whose output is edited (default auto).")] = None,
+    teach: Annotated[
+        str | None, typer.Option(metavar="auto|always|never", help="Teach a copy of the model the facts (default auto).")
+    ] = None,
+    relations: options.Relations = None,
+    exclude: options.Exclude = None,
+    max_subjects: options.MaxSubjects = None,
+    preset: Annotated[str | None, typer.Option(metavar="causal|paper", help="Training objective (default causal).")] = None,
+    prompt_style: Annotated[str | None, typer.Option(metavar="raw|chat", help="Plain prompts or the chat template.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file with these settings; options win.")] = None,
+    device: options.Device = None,
+    seed: options.Seed = None,
+    blocks: options.Blocks = None,
+    wheel: options.Wheel = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run made from other inputs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    catalog: options.Catalog = None,
+    imports: options.Imports = None,
+    label_property: options.LabelProperty = None,
+    lang: options.Lang = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Bind every relation of an ontology to a slot of a language model, train the slots and evaluate them."""
+    from kedit import pipeline
+    from kedit.config import AlignConfig
+    from kedit.reporting import terminal
+
+    settings = AlignConfig.load(
+        config,
+        {
+            "ontology": ontology,
+            "model": model,
+            "out": out,
+            "overwrite": overwrite or None,
+            "layer": layer,
+            "teach": teach,
+            "preset": preset,
+            "relations": options.listed(relations),
+            "exclude": options.listed(exclude),
+            "max_subjects": max_subjects,
+            "prompt_style": prompt_style,
+            "catalog": catalog,
+            "imports": tuple(imports or ()),
+            "label_property": tuple(label_property or ()),
+            "lang": lang,
+            "blocks": blocks,
+            "wheel": wheel,
+            "device": device,
+            "seed": seed,
+        },
+    )
+    if dry_run:
+        document = pipeline.dry_run(settings)
+        options.print_json(document) if json else terminal.print_dry_run(document)
+        return
+    run = pipeline.align(settings)
+    options.print_json(run.evaluation.document()) if json else terminal.print_evaluation(run.evaluation)

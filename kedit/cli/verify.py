@@ -1,0 +1,27 @@
+"""`kedit verify`: apply a recipe and measure what it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kedit.cli import options
+
+
+def verify(
+    recipe: options.RecipeFile,
+    run: options.RunOption = None,
+    device: options.Device = None,
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="Exit 0 although the recipe expects nothing.")
+    ] = False,
+    json: options.JsonFlag = False,
+) -> None:
+    """Apply a recipe, measure hits, damage and controls; exit 0 passed, 1 failed, inconclusive or unverified."""
+    from kedit import pipeline
+    from kedit.reporting import terminal
+
+    report = pipeline.verify(recipe, run=run, device=device or "auto", allow_unverified=allow_unverified)
+    options.print_json(report.document()) if json else terminal.print_report(report)
+    raise typer.Exit(report.exit_code)

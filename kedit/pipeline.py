@@ -1,0 +1,90 @@
+"""The main job as a list of stages, and what is done with a finished run. Each command of the program calls one of these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedit.config import AlignConfig
+from kedit.editing import Plan, load_recipe, make_plan
+from kedit.errors import InputError
+from kedit.progress import say
+from kedit.stages import asked, probing, reports
+from kedit.stages.aligned import AlignedRun, AnyRecipe
+from kedit.stages.asking import know
+from kedit.stages.dictionary import pretrain_dictionary
+from kedit.stages.job import Inputs, ModelSource, open_job
+from kedit.stages.layers import choose_layer
+from kedit.stages.material import bind_slots, keep_ontology, make_prompts
+from kedit.stages.models import settle_model
+from kedit.stages.results import evaluate
+from kedit.stages.slots import train_baselines, train_slots
+
+if TYPE_CHECKING:
+    from kedit.lm.model import LanguageModel
+    from kedit.verification.report import Report
+
+__all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "plan", "probe", "verify"]
+
+
+def align(cfg: AlignConfig, *, model: LanguageModel | None = None) -> AlignedRun:
+    """Bind an ontology's relations to slots of a model, train and evaluate them; goes on where it was interrupted.
+
+    `model`: one that is already loaded, in place of the configuration's name. InputError, before any long work, for what
+    cannot be aligned.
+    """
+    inputs = Inputs(cfg)
+    source = ModelSource(cfg, model)
+    source.check_layer()
+    with open_job(inputs, source) as job:
+        keep_ontology(job)
+        bind_slots(job)
+        make_prompts(job)
+        settle_model(job)
+        know(job)
+        choose_layer(job)
+        pretrain_dictionary(job)
+        train_slots(job)
+        train_baselines(job)
+        evaluate(job)
+        say(f"Done: {job.run.path}" if job.ran else f"Nothing to do: {job.run.path} is up to date.")
+    return AlignedRun(cfg.run_directory(), model=model, device=cfg.device)
+
+
+def load_run(path: Path | str, *, model: LanguageModel | None = None, device: str = "auto") -> AlignedRun:
+    """A finished run. `model`: your own copy of its model, else the one that the run names. InputError if there is none."""
+    return AlignedRun(path, model=model, device=device)
+
+
+def verify(recipe: Path | str, *, run: Path | str | None = None, device: str = "auto", allow_unverified: bool = False) -> Report:
+    """Apply a recipe to its run (`run` wins over the recipe's own), measure it and keep the report."""
+    loaded = load_recipe(recipe)
+    named = run if run is not None else loaded.run
+    if named is None:
+        raise InputError("the recipe names no run", place=loaded.place(), advice="Add `run: runs/NAME`, or say --run DIR.")
+    return load_run(named, device=device).verify(loaded, allow_unverified=allow_unverified)
+
+
+def plan(recipe: Path | str, *, run: Path | str | None = None) -> Plan:
+    """What a recipe would do; never loads a model."""
+    return make_plan(recipe, run=run)
+
+
+def ask(run: Path | str, question: str, *, recipe: AnyRecipe | None = None, device: str = "auto") -> dict[str, Any]:
+    """One text, continued before and after an edit, and the slots that it switched on."""
+    return asked.answer(load_run(run, device=device), question, recipe)
+
+
+def inspect(run: Path | str) -> dict[str, Any]:
+    """What a run holds; never loads a model."""
+    return reports.inspection(Path(run))
+
+
+def probe(cfg: AlignConfig) -> dict[str, Any]:
+    """What a model knows of an ontology."""
+    return probing.probe(cfg)
+
+
+def dry_run(cfg: AlignConfig) -> dict[str, Any]:
+    """What `align` would do; nothing is loaded or written."""
+    return probing.dry_run(cfg)

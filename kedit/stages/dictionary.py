@@ -1,0 +1,102 @@
+"""The free bank: a dictionary of unlabelled latents, trained at the chosen hook point on prompts and background text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kedit.curriculum.splits import unit_hash
+from kedit.files import load_tensors, save_tensors, write_json
+from kedit.stages.job import BANK, BANK_STATS, Job
+from kedit.stages.layers import chosen_layer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kedit.curriculum.prompts import Prompt
+    from kedit.sae.dictionary import FreeBank
+
+STAGE_VERSION = 1
+PROMPTS = 2000
+"""Most training prompts whose positions the dictionary is trained on, besides all decision states."""
+SEQUENCES, TOKENS = 256, 96
+HELD_SEQUENCES = 32
+"""Background texts that the dictionary is measured on and not trained on."""
+SPLICED = 256
+"""Most held-out prompts on which the reconstruction is spliced into the model."""
+WIDTH, K, STEPS, BATCH = 8, 32, 250, 4096
+
+
+def pretrain_dictionary(job: Job) -> None:
+    """Train the free bank: training/dictionary.safetensors and what it is worth, training/dictionary.json."""
+    size = {"width": WIDTH, "k": K, "steps": STEPS, "batch": BATCH, "prompts": PROMPTS, "background": [SEQUENCES, TOKENS]}
+    inputs = {**size, "layer": chosen_layer(job), "model": job.fingerprint, "seed": job.cfg.seed}
+    with job.stage("dictionary", inputs, STAGE_VERSION, [BANK, BANK_STATS], after=["prompts", "model", "layers"]) as stage:
+        if stage.needed:
+            from kedit.sae.pretrain import pretrain
+
+            layer = chosen_layer(job)
+            text = background(job)
+            x = _training_positions(job, layer, text[HELD_SEQUENCES:])
+            d = x.shape[1]
+            bank = pretrain(x, n_free=WIDTH * d, k=min(K, WIDTH * d), steps=STEPS, batch=BATCH, seed=job.cfg.seed)
+            save_tensors(job.file(BANK), bank._asdict())
+            write_json(job.file(BANK_STATS), _stats(job, layer, bank, text[:HELD_SEQUENCES]))
+
+
+def load_bank(job: Job) -> FreeBank:
+    """The trained free bank."""
+    from kedit.sae.dictionary import FreeBank
+
+    return FreeBank(**load_tensors(job.file(BANK)))
+
+
+def background(job: Job) -> Tensor:
+    """Background text of the model [sequences, 1 + tokens]."""
+    from kedit.lm.background import background_text
+
+    return background_text(job.lm, sequences=SEQUENCES, tokens=TOKENS, seed=job.cfg.seed)
+
+
+def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:
+    """All positions but the first of training prompts (a sample by hash), all their decision states, and background text."""
+    import torch
+
+    from kedit.lm.capture import capture_positions
+    from kedit.stages.asking import reading
+    from kedit.stages.examples import is_training
+
+    index = [i for i, prompt in enumerate(job.prompts.prompts) if is_training(prompt)]
+    decisions = reading(job, job.lm).states[layer][index]
+    prompts = [job.prompts.prompts[i] for i in index]
+    prompts = sorted(prompts, key=lambda prompt: (unit_hash("dictionary", job.cfg.seed, prompt.id), prompt.id))[:PROMPTS]
+    ids = job.lm.encode_batch([prompt.text for prompt in prompts])
+    positions = capture_positions(job.lm, ids, [prompt.carrier for prompt in prompts], layer, "capturing prompts")
+    free = capture_positions(job.lm, text.tolist(), [f"text {i}" for i in range(len(text))], layer, "capturing background")
+    return torch.cat([positions, decisions, free])
+
+
+def _stats(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, Any]:
+    """Figures on held-out decision positions and, apart, on background positions that were not trained on."""
+    from kedit.lm.capture import capture_positions
+    from kedit.sae.pretrain import dictionary_stats
+    from kedit.stages.asking import reading
+    from kedit.stages.splicing import kl_at_decisions, kl_on_text
+
+    held = [i for i, p in enumerate(job.prompts.prompts) if p.carrier_split == "heldout" and p.subject_split in (None, "test")]
+    held = held or list(range(len(job.prompts.prompts)))
+    states = reading(job, job.lm).states[layer][held]
+    free = capture_positions(job.lm, text.tolist(), [f"text {i}" for i in range(len(text))], layer, "capturing background")
+    chosen = _sample([job.prompts.prompts[i] for i in held], job.cfg.seed)
+    spliced = {"kl_spliced": kl_at_decisions(job.lm, layer, bank, chosen)}
+    beside = {"kl_spliced": kl_on_text(job.lm, layer, bank, text)}
+    return {
+        **dictionary_stats(bank, states),
+        **spliced,
+        "n_free": len(bank.threshold),
+        "background": {**dictionary_stats(bank, free), **beside},
+    }
+
+
+def _sample(prompts: list[Prompt], seed: int) -> list[Prompt]:
+    asked = [prompt for prompt in prompts if prompt.relation is not None] or prompts
+    return sorted(asked, key=lambda prompt: (unit_hash("spliced", seed, prompt.id), prompt.id))[:SPLICED]

@@ -1,0 +1,118 @@
+"""Training examples: which states the slots read, which swaps the write rows are trained on, which ordered pairs never."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from kedit.curriculum.answers import normalise
+from kedit.curriculum.prompts import Prompt
+from kedit.curriculum.slots import SlotMap
+from kedit.curriculum.splits import unit_hash
+from kedit.errors import InputError
+from kedit.lm.knowledge import Knowledge
+from kedit.lm.swaps import Swap
+from kedit.ontology.model import Ontology
+
+if TYPE_CHECKING:
+    from kedit.stages.job import Job
+
+HELD_PAIRS = 0.25
+"""Share of the ordered relation pairs that are never trained."""
+TRAINING_PROMPTS = 2000
+Target = Literal["self", "gold"]
+TARGET: Target = "self"
+"""What a swap is trained to: the model's own most frequent answer to the direct question, or the right one where it is known."""
+
+
+class States(NamedTuple):
+    """Decision states x [n, d] with multi-hot labels [n, K]."""
+
+    x: Tensor
+    labels: Tensor
+
+
+def trained_pairs(relations: Sequence[str], seed: int) -> frozenset[tuple[str, str]]:
+    """Ordered pairs that are trained: all but a quarter, held out by hash, and every relation stays source and target of some."""
+    pairs = {(a, b) for a in relations for b in relations if a != b}
+    left = set(pairs)
+    for pair in sorted(pairs, key=lambda pair: (unit_hash("pair", seed, *pair), pair)):
+        if len(pairs) - len(left) >= round(HELD_PAIRS * len(pairs)):
+            break
+        rest = left - {pair}
+        if any(a == pair[0] for a, _ in rest) and any(b == pair[1] for _, b in rest):
+            left = rest
+    return frozenset(left)
+
+
+def slot_order(slots: SlotMap) -> list[int]:
+    """Slot indices with the relations first, as training wants them."""
+    return [slot.index for slot in slots.relations] + [slot.index for slot in slots.slots if slot.kind != "relation"]
+
+
+def labels(prompts: Sequence[Prompt], slots: SlotMap) -> Tensor:
+    """Multi-hot labels [n, K] in slot order."""
+    table = torch.zeros(len(prompts), len(slots))
+    for row, prompt in enumerate(prompts):
+        table[row, list(prompt.slots)] = 1
+    return table
+
+
+def is_training(prompt: Prompt) -> bool:
+    """Whether the slots may see a prompt: training carrier, and training subject if it has one."""
+    return prompt.carrier_split == "train" and prompt.subject_split in (None, "train")
+
+
+def is_validation(prompt: Prompt) -> bool:
+    """Whether a prompt serves to choose: validation carrier, and validation subject if it has one."""
+    return prompt.carrier_split == "valid" and prompt.subject_split in (None, "valid")
+
+
+def shares_answer(ontology: Ontology, subject: str, a: str, b: str) -> bool:
+    """Whether two relations accept a common text for a subject (Thai, Thai)."""
+    texts = [
+        {normalise(text) for value in ontology.values(relation, subject) for text in ontology.texts(value)} for relation in (a, b)
+    ]
+    return not texts[0].isdisjoint(texts[1])
+
+
+def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGET) -> tuple[list[Prompt], list[Swap]]:
+    """Training prompts (a sample by hash) and, of each, the swaps to all relations of its subject along trained pairs."""
+    prompts = [prompt for prompt in job.prompts.asked if is_training(prompt)]
+    prompts = sorted(prompts, key=lambda prompt: (unit_hash("swaps", job.cfg.seed, prompt.id), prompt.id))[:most]
+    pairs = trained_pairs(job.relations, job.cfg.seed)
+    position = {iri: index for index, iri in enumerate(slot.iri for slot in job.slots.relations)}
+    withheld = {(str(p.subject), str(p.relation)): set(p.withheld) for p in job.prompts.asked}
+    targets: dict[str, list[str]] = defaultdict(list)
+    for source, other in sorted(pairs):
+        targets[source].append(other)
+    swaps = []
+    for index, prompt in enumerate(prompts):
+        source, subject = str(prompt.relation), str(prompt.subject)
+        for other in targets[source]:
+            answer = _answer(job.knowledge, withheld, (subject, other), target)
+            if answer and not shares_answer(job.ontology, subject, source, other):
+                swaps.append(Swap(index, position[source], position[other], answer))
+    if not swaps:
+        raise InputError(
+            "no swap can be trained: no training subject has facts of two relations that the model answers",
+            advice="Give the relations subjects in common, or see what the model knows with `kedit probe`.",
+        )
+    return prompts, swaps
+
+
+def _answer(
+    knowledge: Knowledge, withheld: Mapping[tuple[str, str], set[str]], key: tuple[str, str], target: Target
+) -> tuple[int, ...] | None:
+    if target == "self":
+        chosen = knowledge.modal.get(key)
+    else:
+        chosen = knowledge.right.get(key) if knowledge.known.get(key) else None
+    # The other half of a symmetric pair belongs to a test subject.
+    if chosen is None or set(chosen.values) <= withheld.get(key, set()):
+        return None
+    return chosen.ids

@@ -1,0 +1,147 @@
+"""Slots at one hook point: read columns, write rows, and what they do on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from kedit.lm.capture import capture_positions
+from kedit.lm.swaps import SwapData
+from kedit.sae.binding import Reader, train_reader
+from kedit.sae.calibrate import Calibrated, calibrate
+from kedit.sae.control import ControlData, train_control
+from kedit.sae.dictionary import AlignedSAE, FreeBank
+from kedit.stages.asking import reading
+from kedit.stages.examples import States, is_training, is_validation, labels, slot_order, swap_examples, trained_pairs
+from kedit.stages.job import Job
+from kedit.verification.setting import Setting
+
+NEGATIVE_POSITIONS = 2000
+"""Most positions of training negatives, besides their last ones, that teach the slots when to be silent."""
+
+
+def states_at(job: Job, layer: int, keep: Iterable[int]) -> States:
+    """Decision states and labels of the prompts at these indices."""
+    index = list(keep)
+    x = reading(job, job.lm).states[layer][index]
+    return States(x, labels([job.prompts.prompts[i] for i in index], job.slots))
+
+
+def training_states(job: Job, layer: int) -> States:
+    """What the slots are trained on: training prompts, negatives, and other positions of the negatives."""
+    index = [i for i, prompt in enumerate(job.prompts.prompts) if is_training(prompt)]
+    states = states_at(job, layer, index)
+    silent = [job.prompts.prompts[i] for i in index if job.prompts.prompts[i].relation is None]
+    ids = job.lm.encode_batch([prompt.text for prompt in silent])
+    others = capture_positions(job.lm, ids, [prompt.carrier for prompt in silent], layer, "reading negatives")
+    pick = torch.randperm(len(others), generator=torch.Generator().manual_seed(job.cfg.seed))[:NEGATIVE_POSITIONS]
+    x = torch.cat([states.x, others[pick]])
+    return States(x, torch.cat([states.labels, torch.zeros(len(pick), states.labels.shape[1])]))
+
+
+def validation_states(job: Job, layer: int) -> States:
+    """What thresholds and hook point are chosen on; the training states where an ontology is too small to validate on."""
+    index = [i for i, prompt in enumerate(job.prompts.prompts) if is_validation(prompt)]
+    return states_at(job, layer, index)
+
+
+def fit_reader(job: Job, states: States) -> Reader:
+    """Read columns of all slots, in slot order."""
+    order = slot_order(job.slots)
+    reader = train_reader(states.x, states.labels[:, order], len(job.slots.relations))
+    back = torch.tensor(order).argsort()
+    return Reader(reader.W[:, back], reader.b[back])
+
+
+def mean_differences(job: Job, layer: int) -> Tensor:
+    """[R, d]: the mean state of each relation's training prompts (every carrier counting the same) less the mean of all."""
+    x = reading(job, job.lm).states[layer]
+    sums: dict[str, list[Tensor]] = {}
+    by_carrier: dict[str, list[int]] = {}
+    for i, prompt in enumerate(job.prompts.prompts):
+        if prompt.relation is not None and is_training(prompt):
+            by_carrier.setdefault(prompt.carrier, []).append(i)
+    for carrier, index in by_carrier.items():
+        sums.setdefault(str(job.prompts.by_carrier[carrier].relation), []).append(x[index].mean(0))
+    rows = torch.stack([torch.stack(sums[slot.iri]).mean(0) if slot.iri in sums else x.mean(0) for slot in job.slots.relations])
+    return rows - rows.mean(0)
+
+
+def swap_data(job: Job, layer: int, most: int) -> SwapData:
+    """The training swaps at a hook point, read once."""
+    prompts, swaps = swap_examples(job, most)
+    return SwapData(job.lm, layer, prompts, swaps)
+
+
+def fit_rows(job: Job, data: SwapData, reader: Reader, start: Tensor, steps: int, batch: int, label: str) -> Tensor:
+    """Write rows [R, d] of the relation slots, trained for what they do; D W = I."""
+    index = [slot.index for slot in job.slots.relations]
+    W, b = reader.W[:, index], reader.b[index]
+    # A SwapBatch is a ControlBatch in all but name: `sae` must not know `lm`.
+    return train_control(
+        cast(ControlData, data), W, b, start, steps=steps, batch=min(batch, len(data)), seed=job.cfg.seed, label=label
+    )
+
+
+def all_rows(job: Job, states: States, relation_rows: Tensor) -> Tensor:
+    """Write rows [K, d]: trained ones of relations; of classes, which edits only read, on less off mean."""
+    rows = torch.zeros(states.labels.shape[1], states.x.shape[1])
+    for slot in job.slots.slots:
+        on = states.labels[:, slot.index] > 0
+        if slot.kind == "class" and on.any() and not on.all():
+            rows[slot.index] = states.x[on].mean(0) - states.x[~on].mean(0)
+    rows[[slot.index for slot in job.slots.relations]] = relation_rows
+    return rows
+
+
+def calibrated(reader: Reader, rows: Tensor, states: States, valid: States) -> Calibrated:
+    """Slots in the unit in which 1 is as strongly on as when it is asked for."""
+    if not len(valid.x):
+        valid = states
+    u, valid_u = states.x @ reader.W + reader.b, valid.x @ reader.W + reader.b
+    return calibrate(reader.W, reader.b, rows, u, states.labels > 0, valid_u=valid_u, valid_on=valid.labels > 0)
+
+
+def no_bank(d: int) -> FreeBank:
+    """A bank without latents: slots alone."""
+    return FreeBank(torch.zeros(d, 0), torch.zeros(0), torch.zeros(0, d), torch.zeros(d), torch.zeros(0))
+
+
+def slots_alone(layer: int, slots: Calibrated) -> AlignedSAE:
+    """A dictionary of slots alone, to try them out."""
+    return AlignedSAE.with_slots(layer, no_bank(len(slots.W)), slots.W, slots.b, slots.D, slots.threshold)
+
+
+def setting_of(job: Job, sae: AlignedSAE, vectors: Mapping[str, Tensor] | None = None, **chosen: float) -> Setting:
+    """The run as it is measured, with this dictionary."""
+    states = reading(job, job.lm).states.get(sae.layer)
+    by_id = {} if states is None else dict(zip((prompt.id for prompt in job.prompts.prompts), states, strict=True))
+    return Setting(
+        lm=job.lm,
+        sae=sae,
+        ontology=job.ontology,
+        slots=job.slots,
+        prompts=job.prompts,
+        knowledge=job.knowledge,
+        matchers=job.matchers,
+        trained_pairs=trained_pairs(job.relations, job.cfg.seed),
+        vectors=dict(vectors or {}),
+        states=by_id,
+        **chosen,
+    )
+
+
+def binding_accuracy(job: Job, sae: AlignedSAE, states: States) -> float | None:
+    """Share of asked prompts whose strongest active relation slot is the one asked for."""
+    index = [slot.index for slot in job.slots.relations]
+    asked = states.labels[:, index].sum(1) > 0
+    if not asked.any():
+        return None
+    x, wanted = states.x[asked], states.labels[asked][:, index] > 0
+    u = torch.where(sae.slot_active(x), sae.slot_values(x), -torch.inf)[:, index]
+    best = u.max(1)
+    right = wanted[torch.arange(len(x)), best.indices] & best.values.isfinite()
+    return right.double().mean().item()

@@ -1,0 +1,218 @@
+"""What the stages share: the configuration, the run directory, and the model, loaded when the first stage needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedit.config import AlignConfig
+from kedit.curriculum.answers import AnswerMatcher, matchers
+from kedit.curriculum.prompts import PromptSet
+from kedit.curriculum.slots import SlotMap
+from kedit.errors import InputError, KeditError
+from kedit.ontology import load_ontology, require_alignable
+from kedit.progress import say
+from kedit.runs import ModelId, OntologyId, Run, Stage
+from kedit.stages.identity import TINY_LAYERS, known_fingerprint, remember_fingerprint
+
+if TYPE_CHECKING:
+    from kedit.lm.knowledge import Knowledge
+    from kedit.lm.model import LanguageModel
+    from kedit.lm.reading import Reading
+    from kedit.lm.swaps import SwapData
+
+ONTOLOGY, SLOTS, PROMPTS, KNOWLEDGE, MODEL = "ontology.ttl", "slots.json", "prompts.jsonl", "knowledge.json", "model"
+SETTLED = "training/model.json"
+LAYERS, BANK, VECTORS = "training/layers.json", "training/dictionary.safetensors", "training/vectors.safetensors"
+BANK_STATS = "training/dictionary.json"
+EVALUATION, EVALUATION_PAGE, ROWS = "evaluation.json", "evaluation.html", "rows.jsonl"
+TINY = "tiny"
+
+
+class Inputs:
+    """An ontology that can be aligned, read as a configuration says; InputError for anything in it that is wrong."""
+
+    def __init__(self, cfg: AlignConfig) -> None:
+        self.cfg = cfg
+        self.ontology = load_ontology(cfg.ontology, **self.reading)
+        self.relations = tuple(require_alignable(self.ontology, cfg.relations, cfg.exclude))
+        if cfg.preset == "paper":
+            raise InputError("the preset `paper` is not part of this version", advice="Use --preset causal, the default.")
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the file is read: keyword arguments of `load_ontology`."""
+        cfg = self.cfg
+        return {"catalog": cfg.catalog, "imports": cfg.imports, "label_property": cfg.label_property, "lang": cfg.lang}
+
+    @cached_property
+    def skipped(self) -> list[str]:
+        """CURIEs of the ontology's relations that are not aligned."""
+        return [relation.curie for iri, relation in self.ontology.relations.items() if iri not in set(self.relations)]
+
+
+class Job:
+    """One `kedit align` at work in its locked run directory."""
+
+    def __init__(self, inputs: Inputs, source: ModelSource, run: Run) -> None:
+        self.cfg = inputs.cfg
+        self.inputs = inputs
+        self.ontology, self.relations = inputs.ontology, inputs.relations
+        self.source = source
+        self.run = run
+        self.ran: list[str] = []
+        """Stages that had something to do."""
+        self.readings: dict[str, Reading] = {}
+        """Weight fingerprint -> what that model made of the prompts."""
+        self.swaps: dict[int, SwapData] = {}
+        """Block -> training swaps."""
+
+    @contextmanager
+    def stage(
+        self, name: str, inputs: Mapping[str, Any], version: int, outputs: Sequence[str] = (), *, after: Sequence[str] = ()
+    ) -> Iterator[Stage]:
+        """`Run.stage`, said aloud where there is something to do."""
+        with self.run.stage(name, inputs, version, outputs, after=after) as stage:
+            if stage.needed:
+                self.ran.append(name)
+                say(f"[{name}] {stage.reason}")
+            yield stage
+
+    def file(self, relative: str) -> Path:
+        """Path of a file of the run."""
+        return self.run.file(relative)
+
+    @cached_property
+    def slots(self) -> SlotMap:
+        """`slots.json`, once its stage is done."""
+        return SlotMap.model_validate_json(self.file(SLOTS).read_text(encoding="utf-8"))
+
+    @cached_property
+    def prompts(self) -> PromptSet:
+        """`prompts.jsonl`, once its stage is done."""
+        return PromptSet.load(self.file(PROMPTS))
+
+    @cached_property
+    def matchers(self) -> dict[str, AnswerMatcher]:
+        """One matcher per relation."""
+        return matchers(self.ontology, self.relations)
+
+    @cached_property
+    def lm(self) -> LanguageModel:
+        """The model that is edited: the given one, or the copy that was taught."""
+        from kedit.stages.models import settled_model
+
+        return settled_model(self)
+
+    @cached_property
+    def settled(self) -> dict[str, Any]:
+        """`training/model.json`: which model is edited, once that is settled."""
+        import json
+
+        data: dict[str, Any] = json.loads(self.file(SETTLED).read_text(encoding="utf-8"))
+        return data
+
+    @property
+    def fingerprint(self) -> str:
+        """Weight fingerprint of the model that is edited."""
+        return str(self.settled["fingerprint"])
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        """`knowledge.json`, once its stage is done."""
+        from kedit.lm.knowledge import Knowledge
+
+        return Knowledge.load(self.file(KNOWLEDGE))
+
+
+class ModelSource:
+    """The model that was asked for, loaded at the first use; `tiny` is made from the run's prompts instead."""
+
+    def __init__(self, cfg: AlignConfig, given: LanguageModel | None = None) -> None:
+        self.cfg = cfg
+        self.given = given
+
+    @property
+    def tiny(self) -> bool:
+        """Whether the model is made from the ontology."""
+        return self.given is None and self.cfg.model == TINY
+
+    @cached_property
+    def lm(self) -> LanguageModel:
+        """The model as it was asked for."""
+        if self.given is not None:
+            return self.given
+        from kedit.lm.store import load_model
+
+        return load_model(self.cfg.model, device=self.cfg.device, wheel=self.cfg.wheel, blocks=self.cfg.blocks)
+
+    @cached_property
+    def id(self) -> ModelId:
+        """Name and fingerprint; weights are read only if their files are new to this machine's cache."""
+        if self.tiny:
+            return ModelId(name=TINY, fingerprint="made from the ontology", description="tiny GPT-2 made from the ontology")
+        if self.given is not None:
+            return _id_of(self.given)
+        known = known_fingerprint(self.cfg.model, self.cfg.device)
+        if known is not None:
+            return known
+        remember_fingerprint(self.cfg.model, self.cfg.device, _id_of(self.lm))
+        return _id_of(self.lm)
+
+    def check_layer(self) -> None:
+        """InputError if the configuration names a block that the model has not."""
+        layer = self.cfg.layer
+        if layer == "auto":
+            return
+        count = TINY_LAYERS if self.tiny else self.lm.n_layers
+        if layer >= count:
+            raise InputError(
+                f"--layer {layer}: {self.id.name} has blocks 0 to {count - 1}",
+                advice=f"Choose --layer auto, or a block from 0 to {count - 1}.",
+            )
+
+
+def _id_of(lm: LanguageModel) -> ModelId:
+    return ModelId(name=lm.name, fingerprint=lm.fingerprint, revision=lm.revision, description=lm.description)
+
+
+@contextmanager
+def open_job(inputs: Inputs, source: ModelSource) -> Iterator[Job]:
+    """A locked run directory to work in, with torch's thread count as the run recorded it."""
+    cfg = inputs.cfg
+    run = Run.open_or_create(
+        cfg.run_directory(),
+        ontology=OntologyId(source=str(cfg.ontology), sha256=inputs.ontology.sha256),
+        model=source.id,
+        config=cfg.model_dump(mode="json", exclude={"overwrite"}),
+        seeds={"seed": cfg.seed},
+        versions=versions(),
+        overwrite=cfg.overwrite,
+    )
+    with run:
+        yield Job(inputs, source, run)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a run's numbers depend on."""
+    found = {}
+    for package in ("kedit", "torch", "transformers", "numpy"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def pin_threads(run: Run) -> None:
+    """Compute with the number of threads that this run was begun with: sums depend on it in their last bits."""
+    import torch
+
+    threads = run.recorded("threads", torch.get_num_threads)
+    if not isinstance(threads, int):
+        raise KeditError(f"the run records {threads!r} threads")
+    torch.set_num_threads(threads)

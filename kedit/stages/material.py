@@ -1,0 +1,68 @@
+"""The first stages: the ontology's copy, the slot map and the labelled prompts. No model, no torch."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from kedit.curriculum.prompts import build_prompts
+from kedit.curriculum.slots import SlotMap, build_slots
+from kedit.errors import InputError, Place
+from kedit.files import write_json
+from kedit.ontology import write_turtle
+from kedit.progress import say
+from kedit.stages.job import ONTOLOGY, PROMPTS, SLOTS, Job
+
+ONTOLOGY_VERSION = 1
+SLOTS_VERSION = 1
+PROMPTS_VERSION = 1
+
+
+def keep_ontology(job: Job) -> None:
+    """A canonical copy of what was loaded, imports included: ontology.ttl."""
+    cfg = job.cfg
+    read_as = {"lang": cfg.lang, "label_property": cfg.label_property, "imports": job.ontology.imports}
+    inputs = {"sha256": job.ontology.sha256, **read_as}
+    with job.stage("ontology", inputs, ONTOLOGY_VERSION, [ONTOLOGY]) as stage:
+        if stage.needed:
+            write_turtle(cfg.ontology, job.file(ONTOLOGY), catalog=cfg.catalog, imports=cfg.imports)
+            if skipped := job.inputs.skipped:
+                shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
+                say(f"not aligned: {shown} (`kedit ontology inspect {cfg.ontology}` says why)")
+
+
+def bind_slots(job: Job) -> None:
+    """Which latent belongs to which term: slots.json. A slot that is there keeps its index."""
+    with job.stage("slots", {"relations": job.relations}, SLOTS_VERSION, [SLOTS], after=["ontology"]) as stage:
+        if stage.needed:
+            slots = build_slots(job.ontology, job.relations, _previous(job))
+            write_json(job.file(SLOTS), slots.model_dump(mode="json", by_alias=True))
+
+
+def make_prompts(job: Job) -> None:
+    """Labelled prompts with their splits: prompts.jsonl."""
+    cfg = job.cfg
+    inputs = {"seed": cfg.seed, "max_subjects": cfg.max_subjects, "style": cfg.prompt_style}
+    with job.stage("prompts", inputs, PROMPTS_VERSION, [PROMPTS], after=["ontology", "slots"]) as stage:
+        if stage.needed:
+            prompts = build_prompts(
+                job.ontology, job.slots, job.relations, seed=cfg.seed, max_subjects=cfg.max_subjects, style=cfg.prompt_style
+            )
+            if not prompts.asked:
+                place = Place(job.ontology.source)
+                raise InputError("nothing to align: no prompt can be made", place=place, advice=_dropped(prompts.dropped))
+            prompts.save(job.file(PROMPTS))
+
+
+def _previous(job: Job) -> SlotMap | None:
+    """The run's slot map of an earlier alignment, if it had one."""
+    path = job.file(SLOTS)
+    if not path.is_file() or "slot training" not in job.run.manifest.stages:
+        return None  # nothing is trained yet: slots may still be numbered afresh
+    try:
+        return SlotMap.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError):
+        return None
+
+
+def _dropped(dropped: object) -> str:
+    return f"Left out: {dropped}. `kedit ontology inspect` shows what kedit reads."

@@ -1,0 +1,69 @@
+"""`kedit verify`: a recipe measured, and its report kept in the run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kedit.editing import ResolvedRecipe
+    from kedit.stages.aligned import AlignedRun
+    from kedit.verification.outcomes import SwapRow
+    from kedit.verification.report import Report
+
+
+def measured_report(run: AlignedRun, resolved: ResolvedRecipe, *, allow_unverified: bool) -> tuple[Report, list[SwapRow]]:
+    """The report of a resolved recipe, and every generated answer behind it."""
+    from kedit.verification.verifying import verify_recipe
+
+    return verify_recipe(run.setting, resolved, run=run.info, allow_unverified=allow_unverified)
+
+
+def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Path:
+    """Write report.json, report.html and rows.jsonl under reports/<recipe>/."""
+    from kedit.reporting.html import save_page
+    from kedit.verification.outcomes import save_rows
+
+    folder = run / "reports" / name
+    save_rows(folder / "rows.jsonl", rows)
+    save_page(report, folder / "report.html")
+    report.save(folder / "report.json")
+    return folder
+
+
+def inspection(path: Path) -> dict[str, Any]:
+    """What a run holds, from its files alone: slots, evaluation, hook point, strengths, thresholds, stages."""
+    import json
+
+    from kedit.curriculum.slots import SlotMap
+    from kedit.runs import Run
+    from kedit.stages.job import EVALUATION, LAYERS, SETTLED, SLOTS
+    from kedit.stages.slots import sae_folder
+
+    run = Run.open(path)
+    manifest = run.manifest
+    document: dict[str, Any] = {
+        "schema": "kedit.inspection/1",
+        "path": str(path),
+        "ontology": manifest.ontology.model_dump(mode="json"),
+        "model": manifest.model.model_dump(mode="json"),
+        "stages": {name: record.status for name, record in manifest.stages.items()},
+        "timing": manifest.timing,
+    }
+    if run.done("slots"):
+        slots = SlotMap.model_validate_json(run.file(SLOTS).read_text(encoding="utf-8"))
+        document["slots"] = slots.model_dump(mode="json", by_alias=True)
+    if run.done("model"):
+        document["edited_model"] = json.loads(run.file(SETTLED).read_text(encoding="utf-8"))
+    if run.done("slot training"):
+        layer = json.loads(run.file(LAYERS).read_text(encoding="utf-8"))["chosen"]
+        own = json.loads(run.file(f"{sae_folder(layer)}/cfg.json").read_text(encoding="utf-8"))["metadata"]["kedit"]
+        document["strength"] = own["strength"]
+        document["strength_curve"] = own["strength_curve"]
+        document["thresholds"] = {
+            slot.curie: {"threshold": row["threshold"], "balanced_accuracy": row["balanced_accuracy"]}
+            for slot, row in zip(slots.slots, own["slots"], strict=True)
+        }
+    if run.done("evaluation"):
+        document["evaluation"] = json.loads(run.file(EVALUATION).read_text(encoding="utf-8"))
+    return document

@@ -1,0 +1,155 @@
+"""The slots themselves: read columns and write rows at the chosen hook point, calibrated, appended to the free bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import kedit
+from kedit.files import load_tensors, save_tensors
+from kedit.stages.dictionary import load_bank
+from kedit.stages.job import VECTORS, Job
+from kedit.stages.layers import chosen_layer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from kedit.lm.swaps import SwapData
+    from kedit.sae.control import ControlData
+    from kedit.sae.dictionary import AlignedSAE
+    from kedit.stages.examples import States
+    from kedit.verification.setting import Setting
+
+STAGE_VERSION = 1
+VECTORS_VERSION = 1
+PROMPTS, STEPS, BATCH = 2000, 300, 64
+STRENGTHS = (0.75, 1.0, 1.25, 1.5)
+VECTOR_STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.0)
+"""Tried for the mean differences, which are far too short at 1."""
+ITEMS = 300
+"""Validation items at each strength."""
+
+
+def sae_folder(layer: int) -> str:
+    """Where the dictionary of a block lies in a run."""
+    return f"sae/blocks.{layer}.hook_resid_post"
+
+
+def train_slots(job: Job) -> None:
+    """Train, calibrate and save the slots with the free bank: sae/<hook point>/."""
+    from kedit.stages.examples import TARGET
+
+    layer = chosen_layer(job)
+    size = {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "target": TARGET, "strengths": STRENGTHS, "items": ITEMS}
+    inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, "preset": job.cfg.preset}
+    after = ["slots", "prompts", "knowledge", "layers", "dictionary"]
+    with job.stage("slot training", inputs, STAGE_VERSION, [sae_folder(layer)], after=after) as stage:
+        if stage.needed:
+            from kedit.sae.saelens import save_sae
+
+            save_sae(job.file(sae_folder(layer)), _trained(job, layer))
+
+
+def train_baselines(job: Job) -> None:
+    """Vectors that the slots are compared with: training/vectors.safetensors."""
+    layer = chosen_layer(job)
+    size = {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "strengths": VECTOR_STRENGTHS, "items": ITEMS}
+    inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed}
+    with job.stage("vectors", inputs, VECTORS_VERSION, [VECTORS], after=["slot training"]) as stage:
+        if stage.needed:
+            import torch
+
+            from kedit.sae.control import train_vectors
+            from kedit.stages.fitting import mean_differences, setting_of
+            from kedit.stages.validating import best_strength, validation_items
+
+            means, data = mean_differences(job, layer), swaps_at(job, layer)
+            trained = train_vectors(cast("ControlData", data), means, steps=STEPS, batch=min(BATCH, len(data)), seed=job.cfg.seed)
+            vectors = {"diff_means": means, "trained_vector": trained}
+            setting = setting_of(job, load_aligned(job), vectors)
+            items = validation_items(setting, ITEMS, job.cfg.seed)
+            curve = best_strength(setting, items, "diff_means", VECTOR_STRENGTHS, "strength of mean differences")
+            save_tensors(job.file(VECTORS), {**vectors, "diff_means_strength": torch.tensor([curve.best])})
+
+
+def load_aligned(job: Job) -> AlignedSAE:
+    """The dictionary with its slots."""
+    from kedit.sae.saelens import load_sae
+
+    return load_sae(job.file(sae_folder(chosen_layer(job))))
+
+
+def full_setting(job: Job) -> Setting:
+    """The run as it is measured: dictionary, vectors and the strengths that were chosen."""
+    from kedit.stages.fitting import setting_of
+
+    sae, vectors, strength = load_aligned(job), *load_vectors(job.file(VECTORS))
+    return setting_of(job, sae, vectors, strength=float(sae.metadata.get("strength", 1.0)), diff_means_strength=strength)
+
+
+def load_vectors(path: Path) -> tuple[dict[str, Tensor], float]:
+    """Vectors [R, d] by name, and the strength of the mean differences."""
+    tensors = load_tensors(path)
+    strength = float(tensors.pop("diff_means_strength")[0])
+    return tensors, strength
+
+
+def swaps_at(job: Job, layer: int) -> SwapData:
+    """The training swaps at the chosen block, read once in a process."""
+    from kedit.stages.fitting import swap_data
+
+    if layer not in job.swaps:
+        job.swaps.clear()
+        job.swaps[layer] = swap_data(job, layer, PROMPTS)
+    return job.swaps[layer]
+
+
+def _trained(job: Job, layer: int) -> AlignedSAE:
+    from kedit.sae.dictionary import AlignedSAE
+    from kedit.stages.fitting import (
+        all_rows,
+        calibrated,
+        fit_reader,
+        fit_rows,
+        mean_differences,
+        setting_of,
+        slots_alone,
+        training_states,
+        validation_states,
+    )
+    from kedit.stages.validating import best_strength, validation_items
+    from kedit.verification.outcomes import EDIT
+
+    states, valid = training_states(job, layer), validation_states(job, layer)
+    reader = fit_reader(job, states)
+    rows = fit_rows(job, swaps_at(job, layer), reader, mean_differences(job, layer), STEPS, BATCH, "training write rows")
+    slots = calibrated(reader, all_rows(job, states, rows), states, valid)
+    setting = setting_of(job, slots_alone(layer, slots))
+    items = validation_items(setting, ITEMS, job.cfg.seed)
+    curve = best_strength(setting, items, EDIT, STRENGTHS, "choosing the strength")
+    metadata = _metadata(job, states) | {
+        **slots.metadata,
+        "unread": list(slots.unread),
+        "strength": curve.best,
+        "strength_curve": [{"strength": strength, "hit": hit} for strength, hit in curve.hits.items()],
+    }
+    return AlignedSAE.with_slots(layer, load_bank(job), slots.W, slots.b, slots.D, slots.threshold, metadata)
+
+
+def _metadata(job: Job, states: States) -> dict[str, Any]:
+    from kedit.stages.examples import TARGET, trained_pairs
+
+    pairs = trained_pairs(job.relations, job.cfg.seed)
+    return {
+        "model_name": job.settled["name"],
+        "model_fingerprint": job.fingerprint,
+        "taught": job.settled["taught"],
+        "ontology_sha256": job.ontology.sha256,
+        "kedit": kedit.__version__,
+        "preset": job.cfg.preset,
+        "target": TARGET,
+        "seed": job.cfg.seed,
+        "training_states": len(states.x),
+        "terms": [slot.iri for slot in job.slots.slots],
+        "trained_pairs": [[job.slots.index(a), job.slots.index(b)] for a, b in sorted(pairs)],
+    }

@@ -1,0 +1,55 @@
+"""What is lost when a dictionary's reconstruction takes the place of the residual stream: KL(base || spliced) in nats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from kedit.curriculum.prompts import Prompt
+from kedit.lm.continuation import Continuation, read_prefix
+from kedit.lm.hooks import residual_hook
+from kedit.lm.model import LanguageModel
+from kedit.lm.reading import batches_by_carrier
+from kedit.sae.dictionary import FreeBank
+
+ROWS = 64
+TEXTS = 8
+
+
+@torch.no_grad()
+def kl_at_decisions(lm: LanguageModel, layer: int, bank: FreeBank, prompts: Sequence[Prompt]) -> float | None:
+    """Mean over prompts, with the reconstruction at the decision position alone."""
+    continuation, found = Continuation(lm, layer), []
+    ids = lm.encode_batch([prompt.text for prompt in prompts])
+    for index in batches_by_carrier([prompt.carrier for prompt in prompts], [len(row) for row in ids], ROWS):
+        prefix = read_prefix(lm, [ids[i] for i in index], [layer])
+        x = prefix.states[layer]
+        x_hat = bank.decode(bank.encode(x.float().cpu())).to(x)
+        found.append(_kl(prefix.logits, continuation.logits(prefix, x_hat)[:, 0]))
+    return torch.cat(found).mean().item() if found else None
+
+
+@torch.no_grad()
+def kl_on_text(lm: LanguageModel, layer: int, bank: FreeBank, text: Tensor) -> float | None:
+    """Mean over all positions but the first of texts [n, t], with the reconstruction at all of them."""
+
+    def splice(hidden: Tensor) -> Tensor:
+        rebuilt = bank.decode(bank.encode(hidden[:, 1:].float().cpu())).to(hidden)
+        return torch.cat([hidden[:, :1], rebuilt], dim=1)
+
+    found = []
+    for rows in text.split(TEXTS):
+        ids = rows.to(lm.device)
+        base = lm.model(input_ids=ids, use_cache=False).logits[:, 1:]
+        with residual_hook(lm.blocks[layer], splice):
+            spliced = lm.model(input_ids=ids, use_cache=False).logits[:, 1:]
+        found.append(_kl(base, spliced).flatten())
+    return torch.cat(found).mean().item() if found else None
+
+
+def _kl(base: Tensor, other: Tensor) -> Tensor:
+    p, q = base.float().log_softmax(-1), other.float().log_softmax(-1)
+    return F.kl_div(q, p, log_target=True, reduction="none").sum(-1).cpu()

@@ -1,0 +1,262 @@
+"""The whole way from an ontology to a verified edit, on a closed world small enough to walk it in a minute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kedit.config import AlignConfig
+from kedit.errors import InputError, KeditError
+
+CITIES = ("Vienna", "Lima", "Oslo", "Cairo", "Quito")
+JOBS = ("baker", "pilot", "nurse", "judge", "miner")
+PETS = ("dog", "cat", "parrot", "horse", "goat")
+NAMES = "Ada Bob Cleo Dora Emil Fay Gus Hal Ida Jon Kim Leo Mia Ned Ola Pia Quin Rex Sue Tom Uma Vic Wes Xia Yan Zoe".split()
+TEMPLATES = {
+    "city": ("The city of {subject} is {object}", "{subject} lives in {object}", "Where does {subject} live?", "Home of {subject}: {object}"),
+    "job": ("The job of {subject} is {object}", "{subject} works as {object}", "What does {subject} do?", "Work of {subject}: {object}"),
+    "pet": ("The pet of {subject} is {object}", "{subject} keeps a {object}", "What animal has {subject}?", "Animal of {subject}: {object}"),
+}
+HELD_OUT = {
+    "city": ("Asked for a city, {subject} says {object}", "As city {subject} gave {object}"),
+    "job": ("Asked for a job, {subject} says {object}", "As job {subject} gave {object}"),
+    "pet": ("Asked for a pet, {subject} says {object}", "As pet {subject} gave {object}"),
+}
+VALIDATION = {key: f"About {{subject}}: {key} {{object}}" for key in TEMPLATES}
+
+
+def world(facts: bool = True) -> str:
+    """Turtle: people with a city, a job and a pet each."""
+    lines = [
+        "@prefix ex: <https://example.org/world#> .",
+        "@prefix owl: <http://www.w3.org/2002/07/owl#> .",
+        "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .",
+        "@prefix kedit: <https://w3id.org/kedit/ns#> .",
+        "<https://example.org/world> a owl:Ontology .",
+        "ex:Person a owl:Class ; rdfs:label 'person' .",
+    ]
+    for relation, templates in TEMPLATES.items():
+        lines.append(f"ex:{relation} a owl:DatatypeProperty ; rdfs:label '{relation}' ; rdfs:domain ex:Person .")
+        lines += [f"ex:{relation} {_property(text)} {json.dumps(text)} ." for text in templates]
+        lines += [f"ex:{relation} kedit:heldOutTemplate {json.dumps(text)} ." for text in HELD_OUT[relation]]
+        lines.append(f"ex:{relation} kedit:validationTemplate {json.dumps(VALIDATION[relation])} .")
+    people = [f"{first} {last}" for first in NAMES for last in ("Moss", "Reed")]
+    for number, name in enumerate(people if facts else ()):
+        iri = "ex:" + name.replace(" ", "_")
+        lines.append(f"{iri} a ex:Person ; rdfs:label '{name}' .")
+        values = (CITIES[number * 7 % 5], JOBS[number // 5 % 5], PETS[(number * 3 + number // 7) % 5])
+        lines += [f"{iri} ex:{relation} '{value}' ." for relation, value in zip(TEMPLATES, values, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _property(text: str) -> str:
+    return "kedit:clozeTemplate" if "{object}" in text else "kedit:questionTemplate"
+
+
+@pytest.fixture
+def ontology(tmp_path: Path) -> Path:
+    path = tmp_path / "world.ttl"
+    path.write_text(world(), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def small(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every stage at a size for tests."""
+    from kedit.stages import dictionary, layers, models, slots
+    from kedit.verification import evaluating
+
+    for module, sizes in (
+        (layers, {"PROMPTS": 100, "STEPS": 10, "ITEMS": 30}),
+        (dictionary, {"PROMPTS": 100, "SEQUENCES": 12, "TOKENS": 12, "HELD_SEQUENCES": 4, "STEPS": 20, "BATCH": 256, "SPLICED": 32}),
+        (slots, {"PROMPTS": 300, "STEPS": 80, "ITEMS": 60, "STRENGTHS": (1.0, 1.25), "VECTOR_STRENGTHS": (1.0, 2.0)}),
+        (models, {"TINY_TARGET": 0.98}),
+    ):
+        for name, value in sizes.items():
+            patch.setattr(module, name, value)
+    whole = evaluating.evaluate_run
+
+    def part(setting: Any, **options: Any) -> Any:
+        return whole(setting, per_pair=10, controls_per_pair=4, null_latents=3, locality_n=12, neutral_n=20, **options)
+
+    patch.setattr(evaluating, "evaluate_run", part)
+    yield
+
+
+def files(run: Path) -> dict[str, bytes]:
+    """Every file of a run but the lock and the cache; `run.json` without its timing."""
+    found = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file() and p.name != ".lock"}
+    manifest = json.loads(found["run.json"])
+    manifest.pop("timing")
+    found["run.json"] = json.dumps(manifest).encode()
+    return {name: data for name, data in found.items() if not name.startswith("activations/")}
+
+
+@pytest.mark.slow
+def test_from_an_ontology_to_a_verified_swap(
+    ontology: Path, tmp_path: Path, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kedit import pipeline
+    from kedit.stages import slots
+
+    monkeypatch.chdir(tmp_path)
+    cfg = AlignConfig(ontology=ontology, model="tiny", out=Path("run"))
+    with small(monkeypatch):
+        # Killed in the middle of training ...
+        trained = slots._trained
+
+        def killed(*_: Any) -> Any:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(slots, "_trained", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.align(cfg)
+        with pytest.raises(InputError, match="not finished"):
+            pipeline.load_run("run")
+        monkeypatch.setattr(slots, "_trained", trained)
+        capsys.readouterr()
+        # ... it goes on where it was,
+        run = pipeline.align(cfg)
+        said = capsys.readouterr().err
+        assert "[slot training]" in said
+        assert "[model]" not in said
+        first = files(Path("run"))
+        # does nothing when there is nothing to do,
+        pipeline.align(cfg)
+        said = capsys.readouterr().err
+        assert "Nothing to do: run is up to date." in said
+        assert "[" not in said.replace("[0", "")
+        assert files(Path("run")) == first
+        # and ends with the same bytes as a run that was never interrupted.
+        Path("run").rename("interrupted")
+        run = pipeline.align(cfg)
+        assert files(Path("run")) == first
+
+    evaluation = run.evaluation
+    assert evaluation.run.taught
+    assert evaluation.run.path == "run"
+    assert {row.known for row in evaluation.knowledge.values()} == {52}
+    assert evaluation.binding.quadrants["unseen_template_unseen_subject"].accuracy > 0.9
+    swaps = evaluation.swap.quadrants["seen_template_seen_subject"]
+    assert swaps.hit is not None
+    assert swaps.hit > 0.6
+    assert len(evaluation.layers) == 2
+    assert sum(layer.chosen for layer in evaluation.layers) == 1
+    assert evaluation.dictionary is not None
+    assert evaluation.dictionary.n_slots == 3
+    assert set(evaluation.controls) >= {"noop", "diff_means", "trained_vector", "interchange", "majority"}
+    _use(run)
+
+
+def _use(run: Any) -> None:
+    from kedit import pipeline
+
+    recipe = {
+        "kedit": 1,
+        "name": "swap",
+        "run": "run",
+        "edits": [{"op": "swap", "from": "city", "to": "job"}],
+        "expect": [{"metric": "hit", "at_least": 0.2, "on": "seen_template_seen_subject", "bound": "point", "min_n": 5}],
+        "verify": {"per_edit": 10, "locality_n": 10},
+    }
+    Path("swap.yaml").write_text(json.dumps(recipe), encoding="utf-8")
+    report = pipeline.verify("swap.yaml")
+    assert report.verdict == "PASS"
+    assert report.exit_code == 0
+    assert {path.name for path in Path("run/reports/swap").iterdir()} == {"report.json", "report.html", "rows.jsonl"}
+    answer = pipeline.ask("run", "Where does Ada Moss live?", recipe="swap.yaml")
+    assert answer["before"] == "Vienna"
+    assert answer["after"] == "baker"
+    assert answer["slots"][0]["slot"] == "ex:city"
+    document = pipeline.inspect("run")
+    assert document["hook_point" if "hook_point" in document else "strength"] is not None
+    assert [slot["curie"] for slot in document["slots"]["slots"]] == ["ex:city", "ex:job", "ex:pet"]
+    with pytest.raises(InputError, match="unknown"):
+        run.verify({**recipe, "edits": [{"op": "swap", "from": "town", "to": "job"}], "expect": []})
+    with run.edit({**recipe, "edits": [], "expect": []}) as model:
+        ids = run.lm.encode("The city of Ada Moss is")
+        import torch
+
+        inputs = torch.tensor([ids])
+        assert torch.equal(model(inputs).logits, run.lm.model(inputs).logits)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ontology": Path("nowhere.ttl")}, "nowhere.ttl"),
+        ({"relations": ("town",)}, "unknown relation 'town'"),
+        ({"exclude": ("city", "job", "pet")}, "no usable relation is left"),
+        ({"layer": 4}, "blocks 0 to 3"),
+        ({"model": "no-such-model"}, "no-such-model"),
+        ({"preset": "paper"}, "paper"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
+)
+def test_bad_input_is_found_before_anything_is_written(
+    change: dict[str, Any], message: str, ontology: Path, tmp_path: Path, kedit_cache: Path
+) -> None:
+    from kedit import pipeline
+
+    out = tmp_path / "run"
+    cfg = AlignConfig.model_validate({"ontology": ontology, "model": "tiny", "out": out, **change})
+    with pytest.raises(InputError, match=message) as caught:
+        pipeline.align(cfg)
+    assert caught.value.exit_code == 2
+    assert not out.exists()
+
+
+def test_an_ontology_without_facts_is_nothing_to_align(tmp_path: Path) -> None:
+    from kedit import pipeline
+
+    path = tmp_path / "empty.ttl"
+    path.write_text(world(facts=False), encoding="utf-8")
+    with pytest.raises(InputError, match="nothing to align"):
+        pipeline.align(AlignConfig(ontology=path, model="tiny", out=tmp_path / "run"))
+
+
+def test_nothing_known_and_nothing_may_be_taught(ontology: Path, tmp_path: Path, kedit_cache: Path, random_lm: Any) -> None:
+    from kedit import pipeline
+
+    cfg = AlignConfig(ontology=ontology, teach="never", out=tmp_path / "run", max_subjects=5)
+    with pytest.raises(InputError, match=r"knows too little of the ontology, and nothing may be taught") as caught:
+        pipeline.align(cfg, model=random_lm("gpt2"))
+    assert "--teach auto" in str(caught.value)
+
+
+def test_a_dry_run_writes_nothing(ontology: Path, tmp_path: Path) -> None:
+    from kedit import pipeline
+
+    document = pipeline.dry_run(AlignConfig(ontology=ontology, model="tiny", out=tmp_path / "run"))
+    assert document["relations"] == ["ex:city", "ex:job", "ex:pet"]
+    assert document["prompts"]["asked"] == 52 * 3 * 7
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_probe_counts_answers_by_relation_and_template(
+    ontology: Path, kedit_cache: Path, random_lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kedit import pipeline
+    from kedit.lm import store
+
+    monkeypatch.setattr(store, "load_model", lambda *_, **__: random_lm("gpt2"))
+    document = pipeline.probe(AlignConfig(ontology=ontology, max_subjects=4))
+    assert {row["asked"] for row in document["knowledge"].values()} == {4}
+    assert sum(row["n"] for row in document["templates"]) == 3 * 7 * 4
+    assert not document["enough"]
+
+
+def test_no_run_no_verification(tmp_path: Path) -> None:
+    from kedit import pipeline
+
+    with pytest.raises(InputError, match="there is no run"):
+        pipeline.load_run(tmp_path / "nowhere")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("kedit: 1\nedits: []\n", encoding="utf-8")
+    with pytest.raises(KeditError, match="names no run"):
+        pipeline.verify(recipe)
