@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "plan", "probe", "verify"]
 
 
-def align(cfg: AlignConfig, *, model: LanguageModel | None = None) -> AlignedRun:
+def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: Path | None = None) -> AlignedRun:
     """Bind an ontology's relations to slots of a model, train and evaluate them; goes on where it was interrupted.
 
-    `model`: one that is already loaded, in place of the configuration's name. InputError, before any long work, for what
-    cannot be aligned.
+    `model`: one that is already loaded, in place of the configuration's name. `activations`: those of another run on the same
+    prompts, to be used here too. InputError, before any long work, for what cannot be aligned.
     """
     inputs = Inputs(cfg)
     source = ModelSource(cfg, model)
     source.check_layer()
     with open_job(inputs, source) as job:
+        if activations is not None:
+            shutil.copytree(activations, job.file("activations"), dirs_exist_ok=True)
         keep_ontology(job)
         bind_slots(job)
         make_prompts(job)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kedit import __version__
-from kedit.cli import align, ask, config, inspect, models, ontology, plan, probe, recipe, verify
+from kedit.cli import align, ask, bench, config, inspect, models, ontology, plan, probe, recipe, verify
 from kedit.cli.options import group
 from kedit.errors import KeditError
 
@@ -32,6 +32,7 @@ app.add_typer(ontology.app, name="ontology")
 app.add_typer(models.app, name="models")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(config.app, name="config")
+app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

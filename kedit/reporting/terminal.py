@@ -196,6 +196,22 @@ def render_answer(answer: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def render_seeds(document: Mapping[str, Any]) -> RenderableType:
+    """`kedit bench seeds`: mean, least and greatest of every figure over seeds; pooled hits; paired differences."""
+    seeds = ", ".join(map(str, document["seeds"]))
+    spread = tables.table(f"Over seeds {seeds}, {fmt.quadrant(HEADLINE_QUADRANT)}", ("figure", "mean", "min", "max"))
+    for name, row in document["figures"].items():
+        spread.add_row(name, *(fmt.MISSING if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "min", "max")))
+    pooled = tables.table("Pooled over seeds", ("quadrant", "n", "hit", "hit (macro)", "stuck"))
+    for name, row in document["pooled"].items():
+        rates = (fmt.with_interval(row[key]["value"], row[key]["ci"] or (None, None)) for key in ("hit", "hit_macro"))
+        pooled.add_row(fmt.quadrant(name), str(row["hit"]["n"]), *rates, fmt.share(row["stuck"]))
+    apart = tables.table("Edit less control, paired (macro)", ("control", "n", "difference"))
+    for name, row in document["differences"].items():
+        apart.add_row(fmt.words(name), str(row["n"]), fmt.with_interval(row["value"], row["ci"] or (None, None)))
+    return Group(spread, pooled, apart)
+
+
 def render_tree(document: Mapping[str, Any] | BaseModel, title: str) -> Tree:
     """Any document as a tree, for plans and dry runs."""
     value = document.model_dump(mode="json", by_alias=True) if isinstance(document, BaseModel) else document
@@ -283,3 +299,8 @@ def print_plan(document: Mapping[str, Any] | BaseModel) -> None:
 def print_dry_run(document: Mapping[str, Any] | BaseModel) -> None:
     """Print what `kedit align` would do."""
     show(render_tree(document, "Dry run"))
+
+
+def print_seeds(document: Mapping[str, Any]) -> None:
+    """Print figures over seeds."""
+    show(render_seeds(document))

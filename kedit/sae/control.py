@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ JITTER = (0.7, 1.3)
 """Strengths that swaps are trained at: wide enough for a plateau around 1."""
 
 
+@runtime_checkable
 class ControlBatch(Protocol):
     """Swaps of one training batch.
 
@@ -35,6 +36,8 @@ class ControlBatch(Protocol):
     def logits(self) -> Callable[[Tensor], Tensor]: ...
 
 
+@runtime_checkable
+@runtime_checkable
 class ControlData(Protocol):
     """What training write rows needs of the model."""
 

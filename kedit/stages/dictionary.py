@@ -71,7 +71,7 @@ def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:
     prompts = sorted(prompts, key=lambda prompt: (unit_hash("dictionary", job.cfg.seed, prompt.id), prompt.id))[:PROMPTS]
     ids = job.lm.encode_batch([prompt.text for prompt in prompts])
     positions = capture_positions(job.lm, ids, [prompt.carrier for prompt in prompts], layer, "capturing prompts")
-    free = capture_positions(job.lm, text.tolist(), [f"text {i}" for i in range(len(text))], layer, "capturing background")
+    free = capture_positions(job.lm, text.tolist(), ["background"] * len(text), layer, "capturing background")
     return torch.cat([positions, decisions, free])
 
 
@@ -85,7 +85,7 @@ def _stats(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, Any]
     held = [i for i, p in enumerate(job.prompts.prompts) if p.carrier_split == "heldout" and p.subject_split in (None, "test")]
     held = held or list(range(len(job.prompts.prompts)))
     states = reading(job, job.lm).states[layer][held]
-    free = capture_positions(job.lm, text.tolist(), [f"text {i}" for i in range(len(text))], layer, "capturing background")
+    free = capture_positions(job.lm, text.tolist(), ["background"] * len(text), layer, "capturing background")
     chosen = _sample([job.prompts.prompts[i] for i in held], job.cfg.seed)
     spliced = {"kl_spliced": kl_at_decisions(job.lm, layer, bank, chosen)}
     beside = {"kl_spliced": kl_on_text(job.lm, layer, bank, text)}

@@ -65,7 +65,7 @@ def test_edited_greedy_answers_equal_the_plain_hooked_loop(lm: Any, ids: list[li
 def test_without_an_edit_the_continuation_is_the_model(lm: Any, ids: list[list[int]]) -> None:
     prefix = read_prefix(lm, ids, [1])
     assert Continuation(lm, 1).greedy(prefix, prefix.states[1], never, LIMIT) == greedy_base(lm, prefix, never, LIMIT)
-    for i, row in enumerate(ids):
+    for row in ids:
         output = lm.model.generate(
             torch.tensor([row]), attention_mask=torch.ones(1, len(row)), max_new_tokens=LIMIT, do_sample=False
         )[0, len(row) :].tolist()
@@ -111,7 +111,8 @@ def test_gradients_reach_the_decision_state_only(lm: Any, ids: list[list[int]]) 
     prefix = read_prefix(lm, ids, [1])
     x = prefix.states[1].clone().requires_grad_(True)
     Continuation(lm, 1).logits(prefix, x).logsumexp(-1).sum().backward()
-    assert x.grad is not None and x.grad.abs().sum() > 0
+    assert x.grad is not None
+    assert x.grad.abs().sum() > 0
     assert weight_fingerprint(lm.model) == before
     assert all(parameter.grad is None for parameter in lm.model.parameters())
 

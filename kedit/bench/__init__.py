@@ -1,0 +1,1 @@
+"""Measurements that are made with the program, not by tests."""

@@ -1,0 +1,46 @@
+"""Readers: about 1 where a concept is on, about 0 where it is off, also where carriers own most of the variance."""
+
+from __future__ import annotations
+
+import torch
+
+from kedit.sae.binding import train_reader
+
+
+def planted(n: int = 600, d: int = 24, relations: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """States with a loud carrier, a quiet relation and, in the last quarter, no relation."""
+    directions = torch.linalg.qr(torch.randn(d, d, generator=torch.Generator().manual_seed(0))).Q
+    generator = torch.Generator().manual_seed(seed)
+    carrier = torch.randint(6, (n,), generator=generator)
+    relation = torch.randint(relations, (n,), generator=generator)
+    asked = torch.arange(n) < 3 * n // 4
+    x = 0.1 * torch.randn(n, d, generator=generator) + 8 * directions[relations + carrier]
+    x[asked] += directions[relation[asked]]
+    labels = torch.zeros(n, relations)
+    labels[asked, relation[asked]] = 1
+    return x, labels
+
+
+def test_a_quiet_relation_is_read_beside_a_loud_carrier() -> None:
+    x, labels = planted()
+    reader = train_reader(x, labels, 3)
+    fresh, wanted = planted(seed=1)
+    u = fresh @ reader.W + reader.b
+    assert ((u > 0.5) == (wanted > 0)).float().mean() > 0.999
+    assert (u - wanted).abs().mean() < 0.2  # shrinkage; calibration takes it out
+
+
+def test_the_reader_is_the_same_every_time() -> None:
+    x, labels = planted()
+    first, second = train_reader(x, labels, 3), train_reader(x, labels, 3)
+    assert torch.equal(first.W, second.W)
+    assert torch.equal(first.b, second.b)
+
+
+def test_permuted_labels_read_nothing_new() -> None:
+    x, labels = planted()
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
+    reader = train_reader(x[:300], labels[order][:300], 3)
+    u = x[300:450] @ reader.W + reader.b
+    right = (u.argmax(1) == labels[300:450].argmax(1)).float().mean()
+    assert right < 0.55

@@ -1,0 +1,92 @@
+"""Write rows: D W = I whatever is trained, swaps are what the formula says, and training lowers the loss it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+
+from kedit.sae.control import answer_loss, swap_delta, train_control, train_vectors, write_rows
+
+D_MODEL, SLOTS, TOKENS = 12, 3, 7
+
+
+class Batch(NamedTuple):
+    x: torch.Tensor
+    source: torch.Tensor
+    target: torch.Tensor
+    answers: torch.Tensor
+    logits: object
+
+
+class Planted:
+    """A 'model' whose next token is read off the state by a fixed matrix; the answer to relation r is token r."""
+
+    def __init__(self) -> None:
+        self.readout = torch.randn(D_MODEL, TOKENS, generator=torch.Generator().manual_seed(3))
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        while True:
+            x = torch.randn(size, D_MODEL, generator=generator)
+            source = torch.randint(SLOTS, (size,), generator=generator)
+            target = (source + 1) % SLOTS
+            yield Batch(x, source, target, target[:, None], lambda state: (state @ self.readout)[:, None])
+
+
+def parts(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    W = torch.randn(D_MODEL, SLOTS, generator=generator)
+    return W, torch.randn(SLOTS, generator=generator), torch.randn(SLOTS, D_MODEL, generator=generator)
+
+
+def test_rows_read_back_exactly_before_and_after_training() -> None:
+    W, b, start = parts()
+    identity = torch.eye(SLOTS)
+    torch.testing.assert_close(write_rows(W, start).D @ W, identity, atol=1e-5, rtol=0)
+    trained = train_control(Planted(), W, b, start, steps=20, batch=16)
+    torch.testing.assert_close(trained @ W, identity, atol=1e-5, rtol=0)
+
+
+def test_an_edited_state_reads_as_the_swap_says() -> None:
+    W, b, start = parts()
+    D = write_rows(W, start).D
+    x = torch.randn(5, D_MODEL, generator=torch.Generator().manual_seed(1))
+    source, target = torch.tensor([0, 1, 2, 0, 1]), torch.tensor([1, 2, 0, 2, 0])
+    u = x @ W + b
+    after = (x + swap_delta(u, D, source, target, 1.25)) @ W + b
+    rows = torch.arange(5)
+    torch.testing.assert_close(after[rows, source], torch.zeros(5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(after[rows, target], torch.full((5,), 1.25), atol=1e-4, rtol=0)
+    third = 3 - source - target
+    torch.testing.assert_close(after[rows, third], u[rows, third], atol=1e-4, rtol=0)
+
+
+def test_swapping_a_relation_for_itself_is_no_edit() -> None:
+    W, b, start = parts()
+    x = torch.randn(4, D_MODEL)
+    same = torch.tensor([0, 1, 2, 1])
+    assert torch.equal(swap_delta(x @ W + b, start, same, same, 2.0), torch.zeros(4, D_MODEL))
+
+
+def test_training_makes_swaps_answer() -> None:
+    W, b, start = parts()
+    data = Planted()
+    batch = next(data.batches(256, torch.Generator().manual_seed(9)))
+
+    def loss(D: torch.Tensor) -> float:
+        edited = batch.x + swap_delta(batch.x @ W + b, D, batch.source, batch.target, 1.0)
+        return answer_loss((edited @ data.readout)[:, None], batch.answers).mean().item()
+
+    before = loss(write_rows(W, start).D)
+    assert loss(train_control(data, W, b, start, steps=150, batch=64)) < 0.7 * before
+    vectors = train_vectors(data, start, steps=150, batch=64)
+    moved = batch.x + vectors[batch.target] - vectors[batch.source]
+    assert answer_loss((moved @ data.readout)[:, None], batch.answers).mean().item() < 0.7 * before
+
+
+def test_answer_loss_sums_over_tokens_and_skips_padding() -> None:
+    logits = torch.zeros(2, 3, TOKENS)
+    answers = torch.tensor([[1, 2, 3], [4, -100, -100]])
+    expected = torch.log(torch.tensor(float(TOKENS)))
+    torch.testing.assert_close(answer_loss(logits, answers), torch.stack([3 * expected, expected]))
