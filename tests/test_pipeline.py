@@ -16,11 +16,53 @@ from kedit.errors import InputError, KeditError
 CITIES = ("Vienna", "Lima", "Oslo", "Cairo", "Quito")
 JOBS = ("baker", "pilot", "nurse", "judge", "miner")
 PETS = ("dog", "cat", "parrot", "horse", "goat")
-NAMES = "Ada Bob Cleo Dora Emil Fay Gus Hal Ida Jon Kim Leo Mia Ned Ola Pia Quin Rex Sue Tom Uma Vic Wes Xia Yan Zoe".split()
+NAMES = [
+    "Ada",
+    "Bob",
+    "Cleo",
+    "Dora",
+    "Emil",
+    "Fay",
+    "Gus",
+    "Hal",
+    "Ida",
+    "Jon",
+    "Kim",
+    "Leo",
+    "Mia",
+    "Ned",
+    "Ola",
+    "Pia",
+    "Quin",
+    "Rex",
+    "Sue",
+    "Tom",
+    "Uma",
+    "Vic",
+    "Wes",
+    "Xia",
+    "Yan",
+    "Zoe",
+]
 TEMPLATES = {
-    "city": ("The city of {subject} is {object}", "{subject} lives in {object}", "Where does {subject} live?", "Home of {subject}: {object}"),
-    "job": ("The job of {subject} is {object}", "{subject} works as {object}", "What does {subject} do?", "Work of {subject}: {object}"),
-    "pet": ("The pet of {subject} is {object}", "{subject} keeps a {object}", "What animal has {subject}?", "Animal of {subject}: {object}"),
+    "city": (
+        "The city of {subject} is {object}",
+        "{subject} lives in {object}",
+        "Where does {subject} live?",
+        "Home of {subject}: {object}",
+    ),
+    "job": (
+        "The job of {subject} is {object}",
+        "{subject} works as {object}",
+        "What does {subject} do?",
+        "Work of {subject}: {object}",
+    ),
+    "pet": (
+        "The pet of {subject} is {object}",
+        "{subject} keeps a {object}",
+        "What animal has {subject}?",
+        "Animal of {subject}: {object}",
+    ),
 }
 HELD_OUT = {
     "city": ("Asked for a city, {subject} says {object}", "As city {subject} gave {object}"),
@@ -73,7 +115,10 @@ def small(patch: pytest.MonkeyPatch) -> Iterator[None]:
 
     for module, sizes in (
         (layers, {"PROMPTS": 100, "STEPS": 10, "ITEMS": 30}),
-        (dictionary, {"PROMPTS": 100, "SEQUENCES": 12, "TOKENS": 12, "HELD_SEQUENCES": 4, "STEPS": 20, "BATCH": 256, "SPLICED": 32}),
+        (
+            dictionary,
+            {"PROMPTS": 100, "SEQUENCES": 12, "TOKENS": 12, "HELD_SEQUENCES": 4, "STEPS": 20, "BATCH": 256, "SPLICED": 32},
+        ),
         (slots, {"PROMPTS": 300, "STEPS": 80, "ITEMS": 60, "STRENGTHS": (1.0, 1.25), "VECTOR_STRENGTHS": (1.0, 2.0)}),
         (models, {"TINY_TARGET": 0.98}),
     ):

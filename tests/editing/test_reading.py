@@ -69,9 +69,7 @@ def test_a_good_file(write: Write) -> None:
         ("{class: ex:Person, except: [ex:Tom]}", "Ann", 9, "edits[0].scope.subjects", "must be a mapping", None),
     ],
 )
-def test_mistakes_are_located(
-    write: Write, old: str, new: str, line: int, key: str, said: str, advised: str | None
-) -> None:
+def test_mistakes_are_located(write: Write, old: str, new: str, line: int, key: str, said: str, advised: str | None) -> None:
     assert GOOD.count(old) == 1
     path = write(GOOD.replace(old, new))
     with pytest.raises(InputError) as caught:
