@@ -36,7 +36,7 @@ class AlignConfig(BaseModel):
     layer: Annotated[Literal["auto"] | Annotated[int, Field(ge=0)], BeforeValidator(_layer)] = "auto"
     """Block whose output is edited, from 0; `auto` tries a few middle blocks and chooses on validation."""
     preset: Literal["causal", "paper"] = "causal"
-    """`causal` trains the write rows for their effect; `paper` is the published objective."""
+    """`causal` trains write rows for their effect; `paper` is the published objective, whose edits need not read back."""
     teach: Literal["auto", "always", "never"] = "auto"
     """Fine-tune a copy of the model on the ontology's facts: only if it knows too few of them, always, or never."""
 

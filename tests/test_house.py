@@ -13,9 +13,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kedit"
-SHARED = {"errors", "files", "progress", "yaml", "config"}
+SHARED = {"errors", "files", "progress", "yaml", "config", "locks", "manifest", "precision"}
 """Plain helpers that belong to no room and import none."""
-ROOMS = ("ontology", "curriculum", "lm", "sae", "editing", "verification", "reporting", "runs", "pipeline", "cli", "bench")
+ROOMS = (
+    *("ontology", "curriculum", "lm", "sae", "editing", "verification", "reporting"),
+    *("runs", "stages", "pipeline", "bench", "cli"),
+)
 TYPES_ALLOWED = {"runs"}
 """May be imported from above, under TYPE_CHECKING only."""
 TORCH_FREE = ("ontology", "curriculum", "reporting", "cli", *SHARED)

@@ -198,6 +198,29 @@ def test_from_an_ontology_to_a_verified_swap(
     _use(run)
 
 
+@pytest.mark.slow
+def test_the_published_objective_binds_and_its_read_back_is_measured(
+    ontology: Path, tmp_path: Path, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kedit import pipeline
+
+    monkeypatch.chdir(tmp_path)
+    with small(monkeypatch):
+        run = pipeline.align(AlignConfig(ontology=ontology, model="tiny", preset="paper", layer=2, out=Path("run")))
+    about, evaluation = run.sae.metadata, run.evaluation
+    assert (evaluation.run.preset, about["preset"], about["read_back"], about["target"]) == ("paper", "paper", False, None)
+    assert evaluation.binding.quadrants["seen_template_seen_subject"].accuracy > 0.9
+    assert evaluation.locality.read_back is not None
+    assert evaluation.locality.read_back > 0.05
+    assert evaluation.dictionary is not None
+    assert evaluation.dictionary.explained_variance == about["dictionary"]["explained_variance"]
+    with run.edit({"kedit": 1, "name": "nothing", "run": "run", "edits": []}) as model:
+        import torch
+
+        inputs = torch.tensor([run.lm.encode("The city of Ada Moss is")])
+        assert torch.equal(model(inputs).logits, run.lm.model(inputs).logits)
+
+
 def _use(run: Any) -> None:
     from kedit import pipeline
 
@@ -239,7 +262,6 @@ def _use(run: Any) -> None:
         ({"exclude": ("city", "job", "pet")}, "no usable relation is left"),
         ({"layer": 4}, "blocks 0 to 3"),
         ({"model": "no-such-model"}, "no-such-model"),
-        ({"preset": "paper"}, "paper"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
 )

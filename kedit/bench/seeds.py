@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ def over_seeds(cfg: AlignConfig, seeds: Sequence[int]) -> dict[str, Any]:
     root = cfg.run_directory()
     evaluations: dict[int, Evaluation] = {}
     rows: dict[int, list[SwapRow]] = {}
-    shared: Path | None = None
+    shared = root / "activations" if (root / "activations").is_dir() else None
     for seed in seeds:
         out = root.with_name(f"{root.name}-seed{seed}")
         say(f"seed {seed}: {out}")

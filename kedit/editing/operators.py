@@ -1,7 +1,7 @@
 """What edits do to slot values: tiny pure functions on calibrated linear reads u [..., K], and the delta they amount to.
 
 Everything here works on u, where 0 is off and 1 is as strongly on as when the concept is asked for. The residual stream
-moves by (u' - u) D; since D W = I, an edited state reads back exactly u'.
+moves by (u' - u) D; where D W = I (preset `causal`), an edited state reads back exactly u'.
 """
 
 from __future__ import annotations

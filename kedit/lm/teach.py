@@ -13,6 +13,7 @@ from torch import Tensor
 
 from kedit.errors import InputError
 from kedit.lm.model import LanguageModel
+from kedit.precision import fast_matmul
 from kedit.progress import progress, say
 
 # Below this a model is made from scratch (tiny), above it is a pre-trained one that must not be spoilt.
@@ -78,9 +79,10 @@ def teach(
     )
     generator = torch.Generator().manual_seed(seed)
     lesson = _Lesson(pupil, generator)
-    if small:
-        lesson.begin(epochs)
-    lesson.run(epochs, target_accuracy)
+    with fast_matmul():
+        if small:
+            lesson.begin(epochs)
+        lesson.run(epochs, target_accuracy)
     accuracy = _grade(pupil, generator)
     model.zero_grad(set_to_none=True)
     model.requires_grad_(False)

@@ -43,7 +43,8 @@ class AlignedSAE:
     """A sparse autoencoder whose last K latents are slots, one per concept; m = F + K.
 
     W_enc [d, m], b_enc [m], W_dec [m, d], b_dec [d], threshold [m]. Slot reads u are linear and calibrated: off-mean 0,
-    on-mean 1. The slots' columns W of W_enc and rows D of W_dec satisfy D W = I, so that an edited state reads as the edit says.
+    on-mean 1. The slots' columns W of W_enc and rows D of W_dec satisfy D W = I, so that an edited state reads as the edit says,
+    unless metadata says `read_back: false` (preset `paper`).
     ValueError if the shapes do not fit together.
     """
 

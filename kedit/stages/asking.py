@@ -16,6 +16,8 @@ STAGE_VERSION = 1
 READING_VERSION = 1
 FRACTIONS = (0.5, 0.6, 0.7)
 """Shares of the depth whose blocks are candidates for the hook point."""
+SHALLOW = 6
+"""Of a model with so few blocks all but the last are: there the answer may be fetched before the middle."""
 
 
 def know(job: Job) -> None:
@@ -31,6 +33,8 @@ def know(job: Job) -> None:
 
 def candidate_layers(n_layers: int) -> tuple[int, ...]:
     """A few middle blocks, never the last one."""
+    if n_layers <= SHALLOW:
+        return tuple(range(max(n_layers - 1, 1)))
     return tuple(sorted({min(max(round(share * n_layers) - 1, 0), max(n_layers - 2, 0)) for share in FRACTIONS}))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.sae.dictionary import FreeBank
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 PROMPTS = 2000
 """Most training prompts whose positions the dictionary is trained on, besides all decision states."""
 SEQUENCES, TOKENS = 256, 96
@@ -23,7 +23,9 @@ HELD_SEQUENCES = 32
 """Background texts that the dictionary is measured on and not trained on."""
 SPLICED = 256
 """Most held-out prompts on which the reconstruction is spliced into the model."""
-WIDTH, K, STEPS, BATCH = 8, 32, 250, 4096
+WIDTH, K, STEPS, BATCH = 8, 32, 400, 2048
+DECISION_WEIGHT = 4
+"""How often a decision state counts: slots work there, and it is one position of a prompt's many."""
 
 
 def pretrain_dictionary(job: Job) -> None:
@@ -40,7 +42,7 @@ def pretrain_dictionary(job: Job) -> None:
             d = x.shape[1]
             bank = pretrain(x, n_free=WIDTH * d, k=min(K, WIDTH * d), steps=STEPS, batch=BATCH, seed=job.cfg.seed)
             save_tensors(job.file(BANK), bank._asdict())
-            write_json(job.file(BANK_STATS), _stats(job, layer, bank, text[:HELD_SEQUENCES]))
+            write_json(job.file(BANK_STATS), measured(job, layer, bank, text[:HELD_SEQUENCES]))
 
 
 def load_bank(job: Job) -> FreeBank:
@@ -58,7 +60,7 @@ def background(job: Job) -> Tensor:
 
 
 def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:
-    """All positions but the first of training prompts (a sample by hash), all their decision states, and background text."""
+    """All positions but the first of training prompts (a sample by hash), their decision states again, and background text."""
     import torch
 
     from kedit.lm.capture import capture_positions
@@ -72,11 +74,13 @@ def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:
     ids = job.lm.encode_batch([prompt.text for prompt in prompts])
     positions = capture_positions(job.lm, ids, [prompt.carrier for prompt in prompts], layer, "capturing prompts")
     free = capture_positions(job.lm, text.tolist(), ["background"] * len(text), layer, "capturing background")
-    return torch.cat([positions, decisions, free])
+    return torch.cat([positions, decisions.repeat(DECISION_WEIGHT, 1), free])
 
 
-def _stats(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, Any]:
+def measured(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, Any]:
     """Figures on held-out decision positions and, apart, on background positions that were not trained on."""
+    import torch
+
     from kedit.lm.capture import capture_positions
     from kedit.sae.pretrain import dictionary_stats
     from kedit.stages.asking import reading
@@ -89,11 +93,14 @@ def _stats(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, Any]
     chosen = _sample([job.prompts.prompts[i] for i in held], job.cfg.seed)
     spliced = {"kl_spliced": kl_at_decisions(job.lm, layer, bank, chosen)}
     beside = {"kl_spliced": kl_on_text(job.lm, layer, bank, text)}
+    # Decision states alone are too few to tell a rare latent from a dead one.
+    dead = {"dead": dictionary_stats(bank, torch.cat([states, free]))["dead"]}
     return {
         **dictionary_stats(bank, states),
+        **dead,
         **spliced,
         "n_free": len(bank.threshold),
-        "background": {**dictionary_stats(bank, free), **beside},
+        "background": {**dictionary_stats(bank, free), **dead, **beside},
     }
 
 

@@ -94,7 +94,7 @@ def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGE
     for index, prompt in enumerate(prompts):
         source, subject = str(prompt.relation), str(prompt.subject)
         for other in targets[source]:
-            answer = _answer(job.knowledge, withheld, (subject, other), target)
+            answer = answer_to(job.knowledge, withheld, (subject, other), target)
             if answer and not shares_answer(job.ontology, subject, source, other):
                 swaps.append(Swap(index, position[source], position[other], answer))
     if not swaps:
@@ -105,9 +105,10 @@ def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGE
     return prompts, swaps
 
 
-def _answer(
+def answer_to(
     knowledge: Knowledge, withheld: Mapping[tuple[str, str], set[str]], key: tuple[str, str], target: Target
 ) -> tuple[int, ...] | None:
+    """Token ids of what a (subject, relation) is trained to answer; None if that is not known, or withheld."""
     if target == "self":
         chosen = knowledge.modal.get(key)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,7 +11,7 @@ from kedit.lm.capture import capture_positions
 from kedit.lm.swaps import SwapData
 from kedit.sae.binding import Reader, train_reader
 from kedit.sae.calibrate import Calibrated, calibrate
-from kedit.sae.control import ControlData, train_control
+from kedit.sae.control import train_control
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.stages.asking import reading
 from kedit.stages.examples import States, is_training, is_validation, labels, slot_order, swap_examples, trained_pairs
@@ -80,10 +79,7 @@ def fit_rows(job: Job, data: SwapData, reader: Reader, start: Tensor, steps: int
     """Write rows [R, d] of the relation slots, trained for what they do; D W = I."""
     index = [slot.index for slot in job.slots.relations]
     W, b = reader.W[:, index], reader.b[index]
-    # A SwapBatch is a ControlBatch in all but name: `sae` must not know `lm`.
-    return train_control(
-        cast(ControlData, data), W, b, start, steps=steps, batch=min(batch, len(data)), seed=job.cfg.seed, label=label
-    )
+    return train_control(data, W, b, start, steps=steps, batch=min(batch, len(data)), seed=job.cfg.seed, label=label)
 
 
 def all_rows(job: Job, states: States, relation_rows: Tensor) -> Tensor:

@@ -40,8 +40,6 @@ class Inputs:
         self.cfg = cfg
         self.ontology = load_ontology(cfg.ontology, **self.reading)
         self.relations = tuple(require_alignable(self.ontology, cfg.relations, cfg.exclude))
-        if cfg.preset == "paper":
-            raise InputError("the preset `paper` is not part of this version", advice="Use --preset causal, the default.")
 
     @property
     def reading(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from kedit.files import write_json
@@ -10,7 +11,7 @@ from kedit.progress import say
 from kedit.stages.asking import candidate_layers
 from kedit.stages.job import LAYERS, Job
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 PROMPTS, STEPS, BATCH = 600, 60, 64
 ITEMS = 300
 """Validation items at each block."""
@@ -18,13 +19,14 @@ ITEMS = 300
 
 def choose_layer(job: Job) -> None:
     """Try the candidates: training/layers.json with a row for each and the chosen one."""
-    inputs = {"layer": job.cfg.layer, "seed": job.cfg.seed, "prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "items": ITEMS}
+    named = job.cfg.layer
+    candidates = candidate_layers(job.settled["n_layers"]) if named == "auto" else (named,)
+    size = {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "items": ITEMS}
+    inputs = {**size, "candidates": candidates, "seed": job.cfg.seed}
     with job.stage("layers", inputs, STAGE_VERSION, [LAYERS], after=["prompts", "model", "knowledge"]) as stage:
         if stage.needed:
-            named = job.cfg.layer
-            candidates = candidate_layers(job.settled["n_layers"]) if named == "auto" else (named,)
             rows = [_try(job, layer) for layer in candidates]
-            best = max(rows, key=lambda row: (row["hit"] or 0.0, row["binding"] or 0.0))
+            best = _choose(rows)
             say(f"hook point: block {best['layer']}" + (" (chosen on validation)" if len(rows) > 1 else ""))
             write_json(job.file(LAYERS), {"chosen": best["layer"], "rows": rows})
 
@@ -38,6 +40,14 @@ def layers(job: Job) -> dict[str, Any]:
 def chosen_layer(job: Job) -> int:
     """The block whose output is edited."""
     return int(layers(job)["chosen"])
+
+
+def _choose(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The earliest block whose hit is within one standard error of the best: more of the model is left to work on the edit."""
+    top = max(rows, key=lambda row: row["hit"] or 0.0)
+    hit, items = top["hit"] or 0.0, max(top["items"], 1)
+    enough = hit - math.sqrt(hit * (1 - hit) / items)
+    return min((row for row in rows if (row["hit"] or 0.0) >= enough), key=lambda row: row["layer"])
 
 
 def _try(job: Job, layer: int) -> dict[str, Any]:

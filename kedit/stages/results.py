@@ -43,7 +43,9 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
 
     sae, found = load_aligned(job), layers(job)
     known = summary(job.knowledge, job.prompts, job.ontology)
-    stats = {**json.loads(job.file(BANK_STATS).read_text(encoding="utf-8")), "n_slots": len(job.slots)}
+    # The preset `paper` trains the bank on, and measures it again.
+    bank = sae.metadata.get("dictionary") or json.loads(job.file(BANK_STATS).read_text(encoding="utf-8"))
+    stats = {**bank, "n_slots": len(job.slots)}
     rows = [{key: value for key, value in row.items() if key in Layer.model_fields} for row in found["rows"]]
     return Evaluation.model_validate(
         {

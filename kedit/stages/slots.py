@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import kedit
 from kedit.files import load_tensors, save_tensors
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kedit.lm.swaps import SwapData
-    from kedit.sae.control import ControlData
-    from kedit.sae.dictionary import AlignedSAE
+    from kedit.sae.calibrate import Calibrated
+    from kedit.sae.dictionary import AlignedSAE, FreeBank
     from kedit.stages.examples import States
     from kedit.verification.setting import Setting
 
 STAGE_VERSION = 1
 VECTORS_VERSION = 1
-PROMPTS, STEPS, BATCH = 2000, 300, 64
+PROMPTS, STEPS, BATCH = 2000, 400, 64
 STRENGTHS = (0.75, 1.0, 1.25, 1.5)
 VECTOR_STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.0)
 """Tried for the mean differences, which are far too short at 1."""
@@ -41,6 +43,10 @@ def train_slots(job: Job) -> None:
 
     layer = chosen_layer(job)
     size = {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "target": TARGET, "strengths": STRENGTHS, "items": ITEMS}
+    if job.cfg.preset == "paper":
+        from kedit.stages.published import sizes
+
+        size = {"prompts": PROMPTS, "items": ITEMS, **sizes()}
     inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, "preset": job.cfg.preset}
     after = ["slots", "prompts", "knowledge", "layers", "dictionary"]
     with job.stage("slot training", inputs, STAGE_VERSION, [sae_folder(layer)], after=after) as stage:
@@ -64,7 +70,7 @@ def train_baselines(job: Job) -> None:
             from kedit.stages.validating import best_strength, validation_items
 
             means, data = mean_differences(job, layer), swaps_at(job, layer)
-            trained = train_vectors(cast("ControlData", data), means, steps=STEPS, batch=min(BATCH, len(data)), seed=job.cfg.seed)
+            trained = train_vectors(data, means, steps=STEPS, batch=min(BATCH, len(data)), seed=job.cfg.seed)
             vectors = {"diff_means": means, "trained_vector": trained}
             setting = setting_of(job, load_aligned(job), vectors)
             items = validation_items(setting, ITEMS, job.cfg.seed)
@@ -105,35 +111,54 @@ def swaps_at(job: Job, layer: int) -> SwapData:
 
 
 def _trained(job: Job, layer: int) -> AlignedSAE:
-    from kedit.sae.dictionary import AlignedSAE
+    return _published(job, layer) if job.cfg.preset == "paper" else _causal(job, layer)
+
+
+def _causal(job: Job, layer: int) -> AlignedSAE:
     from kedit.stages.fitting import (
         all_rows,
         calibrated,
         fit_reader,
         fit_rows,
         mean_differences,
-        setting_of,
-        slots_alone,
         training_states,
         validation_states,
     )
-    from kedit.stages.validating import best_strength, validation_items
-    from kedit.verification.outcomes import EDIT
 
     states, valid = training_states(job, layer), validation_states(job, layer)
     reader = fit_reader(job, states)
     rows = fit_rows(job, swaps_at(job, layer), reader, mean_differences(job, layer), STEPS, BATCH, "training write rows")
     slots = calibrated(reader, all_rows(job, states, rows), states, valid)
+    return _assembled(job, layer, load_bank(job), slots, states, STRENGTHS)
+
+
+def _published(job: Job, layer: int) -> AlignedSAE:
+    from kedit.stages.fitting import calibrated, training_states, validation_states
+    from kedit.stages.published import STRENGTHS, fit_published, published_metadata
+
+    states, valid = training_states(job, layer), validation_states(job, layer)
+    fitted = fit_published(job, states)
+    sae = _assembled(job, layer, fitted.bank, calibrated(fitted.reader, fitted.rows, states, valid), states, STRENGTHS)
+    return replace(sae, metadata={**sae.metadata, **published_metadata(job, sae, fitted)})
+
+
+def _assembled(job: Job, layer: int, bank: FreeBank, slots: Calibrated, states: States, strengths: Sequence[float]) -> AlignedSAE:
+    """Slots behind the bank, with the strength that is best on validation."""
+    from kedit.sae.dictionary import AlignedSAE
+    from kedit.stages.fitting import setting_of, slots_alone
+    from kedit.stages.validating import best_strength, validation_items
+    from kedit.verification.outcomes import EDIT
+
     setting = setting_of(job, slots_alone(layer, slots))
     items = validation_items(setting, ITEMS, job.cfg.seed)
-    curve = best_strength(setting, items, EDIT, STRENGTHS, "choosing the strength")
+    curve = best_strength(setting, items, EDIT, strengths, "choosing the strength")
     metadata = _metadata(job, states) | {
         **slots.metadata,
         "unread": list(slots.unread),
         "strength": curve.best,
         "strength_curve": [{"strength": strength, "hit": hit} for strength, hit in curve.hits.items()],
     }
-    return AlignedSAE.with_slots(layer, load_bank(job), slots.W, slots.b, slots.D, slots.threshold, metadata)
+    return AlignedSAE.with_slots(layer, bank, slots.W, slots.b, slots.D, slots.threshold, metadata)
 
 
 def _metadata(job: Job, states: States) -> dict[str, Any]:
@@ -147,6 +172,7 @@ def _metadata(job: Job, states: States) -> dict[str, Any]:
         "ontology_sha256": job.ontology.sha256,
         "kedit": kedit.__version__,
         "preset": job.cfg.preset,
+        "read_back": True,
         "target": TARGET,
         "seed": job.cfg.seed,
         "training_states": len(states.x),
