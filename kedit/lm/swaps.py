@@ -14,6 +14,9 @@ from kedit.lm.model import LanguageModel
 from kedit.lm.reading import batches_by_carrier
 from kedit.progress import progress
 
+POOL = 16
+"""Batches that are sorted by answer length together."""
+
 
 class Swap(NamedTuple):
     """One training example: prompt (index), relation slots from and to, and the answer's token ids."""
@@ -80,11 +83,17 @@ class SwapData:
         return len(self._row)
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[SwapBatch]:
-        """Endless batches of `size` swaps, every swap once before any comes again."""
+        """Endless batches of `size` swaps, every swap once before any comes again (but for the last few).
+
+        Batches of one pool hold answers of like length: a batch costs as much as its longest answer.
+        """
+        lengths = (self._answers >= 0).sum(1)
         while True:
             order = torch.randperm(len(self), generator=generator)
-            for start in range(0, len(order) - size + 1, size):
-                yield self.batch(order[start : start + size])
+            for pool in order[: len(order) // size * size].split(size * POOL):
+                batches = pool[lengths[pool].argsort(stable=True)].split(size)
+                for index in torch.randperm(len(batches), generator=generator).tolist():
+                    yield self.batch(batches[index])
 
     def batch(self, pick: Tensor) -> SwapBatch:
         """The swaps at `pick`."""

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 STAGE_VERSION = 1
 READING_VERSION = 1
-FRACTIONS = (0.5, 0.6, 0.7)
-"""Shares of the depth whose blocks are candidates for the hook point."""
+FRACTIONS = (0.5, 0.6)
+"""Shares of the depth whose blocks are candidates for the hook point. Later blocks learn faster, lead in a short trial, and
+end behind: at 0.7 of SmolLM2-135M's depth 0.92 of validation swaps hit after full training, at 0.6 0.96 (seed 0)."""
 SHALLOW = 6
 """Of a model with so few blocks all but the last are: there the answer may be fetched before the middle."""
 

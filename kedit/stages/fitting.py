@@ -35,7 +35,7 @@ def training_states(job: Job, layer: int) -> States:
     states = states_at(job, layer, index)
     silent = [job.prompts.prompts[i] for i in index if job.prompts.prompts[i].relation is None]
     ids = job.lm.encode_batch([prompt.text for prompt in silent])
-    others = capture_positions(job.lm, ids, [prompt.carrier for prompt in silent], layer, "reading negatives")
+    others = capture_positions(job.lm, ids, ["silent"] * len(ids), layer, "reading negatives")
     pick = torch.randperm(len(others), generator=torch.Generator().manual_seed(job.cfg.seed))[:NEGATIVE_POSITIONS]
     x = torch.cat([states.x, others[pick]])
     return States(x, torch.cat([states.labels, torch.zeros(len(pick), states.labels.shape[1])]))

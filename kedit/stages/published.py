@@ -16,7 +16,7 @@ from kedit.stages.fitting import all_rows, fit_reader
 from kedit.stages.job import Job
 
 STEPS, BATCH = 300, 256
-STRENGTHS = (1.0, 2.0, 4.0, 8.0)
+STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Rows that reconstruction left are far too short at 1."""
 
 
