@@ -305,10 +305,12 @@ def test_a_lock_file_of_a_dead_process_is_stale(tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from kedit.files import atomic
 from kedit.runs import ModelId, OntologyId, Run
+# A parent that runs in the background hands down an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 ontology, model = OntologyId(source="toy.ttl", sha256="a" * 64), ModelId(name="tiny", fingerprint="f" * 64)
 run = Run.open_or_create(sys.argv[1], ontology=ontology, model=model)
 with run.stage("a", {"text": "x"}, 1, ["a.txt"]) as stage, atomic(Path(sys.argv[1]) / "a.txt") as temporary:
