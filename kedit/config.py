@@ -16,6 +16,8 @@ DEFAULT_MODEL = "smollm2-135m"
 
 def _layer(value: Any) -> Any:
     """Options arrive as text: "12" is a layer, "auto" stays."""
+    if isinstance(value, str) and value != "auto" and not value.isdecimal():
+        raise ValueError("should be auto or the number of a block")
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
