@@ -1,0 +1,35 @@
+"""Background text is a function of weights and seed, and is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kedit.lm import background
+from kedit.lm.background import background_text, sample
+
+
+def test_the_same_seed_gives_the_same_text_and_another_another(random_lm: Any) -> None:
+    lm = random_lm("gpt2")
+    one, same = (sample(lm, sequences=3, tokens=6, seed=1) for _ in range(2))
+    other = sample(lm, sequences=3, tokens=6, seed=2)
+    assert one.shape == (3, 7)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert not set(one[:, 1:].flatten().tolist()) & lm.stop_tokens
+
+
+def test_text_is_kept_by_fingerprint(random_lm: Any, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = random_lm("gpt2")
+    first = background_text(lm, sequences=2, tokens=4)
+
+    def refuse(*_: object, **__: object) -> torch.Tensor:
+        raise AssertionError("sampled again")
+
+    monkeypatch.setattr(background, "sample", refuse)
+    assert torch.equal(background_text(lm, sequences=2, tokens=4), first)
+    with pytest.raises(AssertionError, match="sampled again"):
+        background_text(random_lm("gpt2", 1), sequences=2, tokens=4)

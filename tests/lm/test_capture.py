@@ -1,0 +1,36 @@
+"""Captured positions are the plain forward's, without the first token; a carrier's own words count once a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kedit.lm.capture import capture_positions
+from kedit.lm.hooks import residual_hook
+
+TEXTS = ("The capital of France is", "The capital of Peru is", "Who lives in Norway?")
+
+
+def plain(lm: Any, row: list[int], layer: int) -> torch.Tensor:
+    kept: list[torch.Tensor] = []
+    with residual_hook(lm.blocks[layer], kept.append), torch.no_grad():
+        lm.model(input_ids=torch.tensor([row]))
+    return kept[0][0]
+
+
+def test_positions_are_those_of_a_plain_forward(lm: Any) -> None:
+    ids = [lm.encode(text) for text in TEXTS]
+    found = capture_positions(lm, ids, ["a", "b", "c"], 2)
+    expected = torch.cat([plain(lm, row, 2)[1:] for row in ids])
+    assert found.shape == expected.shape
+    for state in expected:
+        assert (found - state).norm(dim=1).min() < 1e-3 * state.norm()
+
+
+def test_what_a_carrier_says_itself_is_captured_once(random_lm: Any) -> None:
+    lm = random_lm("llama")
+    ids = [lm.encode(text) for text in TEXTS[:2]]
+    shared = next(i for i, (a, b) in enumerate(zip(*ids, strict=False)) if a != b)
+    found = capture_positions(lm, ids, ["same", "same"], 1)
+    assert len(found) == (shared - 1) + sum(len(row) - shared for row in ids)
