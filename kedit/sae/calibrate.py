@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+MARGIN = 0.1
+"""Share of a gap between off and on reads that a threshold keeps from either end."""
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 
 
@@ -78,8 +80,10 @@ def calibrate(
 def best_threshold(on: Float[Tensor, " p"], off: Float[Tensor, " q"]) -> tuple[float, float]:
     """The cut t between reads, on if u > t, with the highest balanced accuracy; also that accuracy.
 
-    Cuts are midpoints between neighbouring reads; among equally good ones that in the widest gap, where the margin is largest.
-    Reads below 0 count as 0, for relu(u) is what the latent shows. ValueError without reads of both kinds.
+    Among equally good cuts between neighbouring reads the widest gap is taken, and in it the point nearest to 1/2, half-way
+    between the means of off and on, that keeps MARGIN of the gap from its ends: one validation carrier shows how strongly
+    *it* reads, and others that read more weakly must not fall silent. Reads below 0 count as 0, for relu(u) is what the
+    latent shows. ValueError without reads of both kinds.
     """
     if not len(on) or not len(off):
         raise ValueError("a threshold needs reads of both kinds")
@@ -91,7 +95,9 @@ def best_threshold(on: Float[Tensor, " p"], off: Float[Tensor, " q"]) -> tuple[f
     rejected = torch.searchsorted(off, cuts, right=True).double() / len(off)
     accuracy = (hit + rejected) / 2
     best = torch.where(accuracy >= accuracy.max() - 1e-9, margin, -1.0).argmax()
-    return cuts[best].item(), accuracy[best].item()
+    room = (0.5 - MARGIN) * margin[best].item()
+    centre = cuts[best].item()
+    return min(max(0.5, centre - room), centre + room), accuracy[best].item()
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:

@@ -115,7 +115,8 @@ def test_a_slot_without_validation_prompts_takes_its_threshold_from_training() -
     [
         ([0.9, 1.1], [0.0, 0.1], 0.5, 1.0),  # the middle of the gap
         ([0.9, 1.1, 0.05], [0.0, 0.1, -0.1], 0.5, 5 / 6),  # one stray read does not move it
-        ([1.0], [0.0] * 98 + [0.2, 0.3], 0.65, 1.0),  # kinds count equally, however many there are
+        ([1.0], [0.0] * 98 + [0.2, 0.3], 0.5, 1.0),  # as near 1/2 as the gap allows
+        ([1.0], [0.0] * 98 + [0.2, 0.6], 0.64, 1.0),  # and no nearer to its end than a tenth of it
         ([1.0, 2.0], [-9.0, -8.0], 0.5, 1.0),  # relu shows 0 for all below
     ],
 )
