@@ -225,7 +225,7 @@ def _asked(
 ) -> Iterator[Prompt]:
     held = withheld(ontology, relation, splits)
     for carrier in carriers:
-        says = _Said(carrier)
+        says = CarrierWords(carrier)
         for subject in subjects:
             answers = ontology.values(relation, subject)
             if any(says(form) for term in (subject, *answers) for form in ontology.texts(term)):
@@ -238,7 +238,7 @@ def _asked(
             yield Prompt(name, text, relation, subject, answers, carrier.id, carrier.split, splits[subject], on, span, hidden)
 
 
-class _Said:
+class CarrierWords:
     """Whether a name stands in a carrier's own words. Names of up to three letters must agree in case ("IN" is not "in")."""
 
     def __init__(self, carrier: Carrier) -> None:

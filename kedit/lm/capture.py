@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from kedit.lm.continuation import StopForward, call, shared_tokens
+from kedit.lm.continuation import StopForward, call, padded_behind, shared_tokens
 from kedit.lm.hooks import residual_hook
 from kedit.lm.model import LanguageModel
 from kedit.lm.reading import batches_by_carrier
@@ -45,13 +45,7 @@ def _batch(lm: LanguageModel, rows: Sequence[Sequence[int]], layer: int) -> list
         found.append(common[0, 1:])
         for block in cache.layers[: layer + 1]:
             block.keys, block.values = (kept.expand(len(rows), -1, -1, -1) for kept in (block.keys, block.values))
-    width = max(len(row) for row in rows)
-    ids = torch.zeros(len(rows), width - shared, dtype=torch.long)
-    mask = torch.ones(len(rows), width, dtype=torch.long)
-    for i, row in enumerate(rows):
-        pad = width - len(row)
-        ids[i, pad:] = torch.tensor(list(row[shared:]))
-        mask[i, shared : shared + pad] = 0
+    ids, mask = padded_behind(rows, shared)
     hidden = _states(lm, cache, ids.to(lm.device), mask.to(lm.device), layer)
     wanted = mask[:, shared:].bool()
     if not shared:

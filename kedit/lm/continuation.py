@@ -83,14 +83,7 @@ def read_prefix(lm: LanguageModel, prompts: Sequence[Sequence[int]], layers: Seq
     Tokens that all prompts begin with (a carrier's own words) are read for one row only; padding stands behind them.
     """
     shared = shared_tokens(prompts)
-    width = max(len(row) for row in prompts) - shared
-    ids = torch.zeros(len(prompts), width, dtype=torch.long)
-    mask = torch.ones(len(prompts), shared + width, dtype=torch.long)
-    for i, row in enumerate(prompts):
-        pad = shared + width - len(row)
-        ids[i, pad:] = torch.tensor(row[shared:])
-        mask[i, shared : shared + pad] = 0
-    mask = mask.to(lm.device)
+    ids, mask = (tensor.to(lm.device) for tensor in padded_behind(prompts, shared))
     states: dict[int, Tensor] = {}
     cache = DynamicCache(config=lm.model.config)
     if shared:
@@ -100,7 +93,7 @@ def read_prefix(lm: LanguageModel, prompts: Sequence[Sequence[int]], layers: Seq
     with ExitStack() as stack:
         for layer in layers:
             stack.enter_context(residual_hook(lm.blocks[layer], _keeper(states, layer)))
-        logits = call(lm.model, cache, mask, input_ids=ids.to(lm.device), logits_to_keep=1)
+        logits = call(lm.model, cache, mask, input_ids=ids, logits_to_keep=1)
     pairs = tuple((layer.keys, layer.values) for layer in cache.layers)
     return Prefix(mask, pairs, {layer: state[:, -1] for layer, state in states.items()}, logits[:, -1])
 
@@ -110,6 +103,18 @@ def call(model: nn.Module, cache: DynamicCache, mask: Tensor, **inputs: Any) -> 
     new = next(iter(inputs.values())).shape[1]
     positions = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]
     return model(**inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True).logits
+
+
+def padded_behind(prompts: Sequence[Sequence[int]], shared: int) -> tuple[Tensor, Tensor]:
+    """What follows the `shared` first tokens, ids [b, s] padded in front, and the mask [b, shared + s] of all tokens."""
+    width = max(len(row) for row in prompts)
+    ids = torch.zeros(len(prompts), width - shared, dtype=torch.long)
+    mask = torch.ones(len(prompts), width, dtype=torch.long)
+    for i, row in enumerate(prompts):
+        pad = width - len(row)
+        ids[i, pad:] = torch.tensor(row[shared:])
+        mask[i, shared : shared + pad] = 0
+    return ids, mask
 
 
 def shared_tokens(prompts: Sequence[Sequence[int]]) -> int:

@@ -22,9 +22,7 @@ class Reader(NamedTuple):
     b: Tensor
 
 
-def train_reader(
-    x: Tensor, labels: Tensor, n_relations: int, *, weight: Tensor | None = None, decay: float = DECAY, steps: int = 400
-) -> Reader:
+def train_reader(x: Tensor, labels: Tensor, n_relations: int, *, decay: float = DECAY, steps: int = 400) -> Reader:
     """Fit W, b on states `x` [n, d] with multi-hot `labels` [n, K]; the first `n_relations` slots exclude each other.
 
     Loss: cross-entropy among relation slots where one is on, binary cross-entropy of every slot at threshold 1/2, and the
@@ -34,8 +32,6 @@ def train_reader(
     mean, whiten = _whitening(x, decay)
     features = (x - mean) @ whiten
     labels = labels.to(features.dtype)
-    weight = torch.ones(len(x)) if weight is None else weight
-    weight = weight / weight.mean()
     asked = labels[:, :n_relations].sum(1) > 0
     target = labels[:, :n_relations].argmax(1)
     positive = labels.mean(0).clamp(0.02, 0.98)
@@ -50,7 +46,7 @@ def train_reader(
         exclusive = F.cross_entropy(SHARPNESS * u[asked, :n_relations], target[asked], reduction="none")
         binary = F.binary_cross_entropy_with_logits(SHARPNESS * (u - 0.5), labels, reduction="none")
         tight = (u - labels) ** 2
-        loss = (exclusive * weight[asked]).mean() + (weight[:, None] * balance * (binary + tight)).mean() + decay * (V**2).sum()
+        loss = exclusive.mean() + (balance * (binary + tight)).mean() + decay * (V**2).sum()
         loss.backward()
         return loss
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kedit.curriculum.prompts import Prompt, _Said
+from kedit.curriculum.prompts import CarrierWords, Prompt
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import QUADRANTS
 from kedit.editing.resolving import ResolvedEdit
@@ -127,13 +127,13 @@ class _Carriers:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._said: dict[str, _Said] = {}
+        self._said: dict[str, CarrierWords] = {}
         self._found: dict[tuple[str, str], bool] = {}
 
     def name(self, item: Item) -> bool:
         carrier, ontology = item.prompt.carrier, self._setting.ontology
         if carrier not in self._said:
-            self._said[carrier] = _Said(self._setting.prompts.by_carrier[carrier])
+            self._said[carrier] = CarrierWords(self._setting.prompts.by_carrier[carrier])
         return any(self._value(carrier, value) for value in ontology.values(item.target, item.subject))
 
     def _value(self, carrier: str, value: str) -> bool:
