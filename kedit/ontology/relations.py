@@ -122,7 +122,7 @@ class RelationBuilder:
 
     def _one_text(self, iri: str, name: str) -> str | None:
         texts = in_language(self.index.objects(iri, KEDIT + name), self.language)
-        return texts[0] if texts else None
+        return " ".join(texts[0].split()) if texts else None
 
     def _verbalised(self, group: Group, label: str, range_: Sequence[str], facts: Facts) -> Verbalisation:
         """Rules on the label; on the local name where the label gives nothing or is no English."""

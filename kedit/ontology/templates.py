@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from kedit.ontology.model import Form, Role, Template
-from kedit.ontology.terms import KEDIT, is_literal, language_of, language_rank, text_of
+from kedit.ontology.terms import KEDIT, is_literal, language_of, language_rank, lexical_form
 
 PROPERTIES: tuple[tuple[str, Role], ...] = (
     ("questionTemplate", "train"),
@@ -64,7 +64,7 @@ def in_order(templates: Iterable[Template]) -> tuple[Template, ...]:
 
 
 def in_language(terms: Iterable[str], language: str) -> list[str]:
-    """Texts of the literals in the language, its base or untagged; in any language if there are none of these."""
-    ranked = [(language_rank(language_of(term), language), text_of(term)) for term in terms if is_literal(term)]
+    """Lexical forms, newlines kept, of the literals in the language, its base or untagged; in any if there are none of these."""
+    ranked = [(language_rank(language_of(term), language), lexical_form(term)) for term in terms if is_literal(term)]
     best = [text for rank, text in ranked if rank < 3]
     return sorted(set(best or [text for _, text in ranked]))

@@ -38,7 +38,6 @@ class ControlBatch(Protocol):
 
 
 @runtime_checkable
-@runtime_checkable
 class ControlData(Protocol):
     """What training write rows needs of the model."""
 
@@ -158,5 +157,6 @@ def _unit(start: Tensor) -> Tensor:
 
 def answer_loss(logits: Tensor, answers: Tensor) -> Tensor:
     """Cross-entropy of whole answers, summed over their tokens: logits [b, A, V], answers [b, A] (-100: none) -> [b]."""
-    losses = F.cross_entropy(logits.transpose(1, 2), answers, ignore_index=-100, reduction="none")
-    return losses.sum(1)
+    # Flat, so that the softmax runs over contiguous memory.
+    losses = F.cross_entropy(logits.flatten(0, 1), answers.flatten(), ignore_index=-100, reduction="none")
+    return losses.view(answers.shape).sum(1)

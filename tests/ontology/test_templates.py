@@ -49,6 +49,12 @@ def test_malformed(text: str, form: Any, said: str) -> None:
         parse_template(text, "train", form=form)
 
 
+def test_newlines_of_a_worked_example_stay(bench: Any) -> None:
+    ontology = bench.load(r''':p kedit:questionTemplate "Q: Who  made Ulm?\nA: Ann\nQ: Who made {subject}?\nA:" . :a :p :b .''')
+    (template,) = ontology.relations[bench.E + "p"].templates
+    assert template.text == "Q: Who made Ulm?\nA: Ann\nQ: Who made {subject}?\nA:"
+
+
 def test_class_names_stand_in() -> None:
     made = parse_template("Which {range} is the {domain} {subject} in?", "train", domain="city", range_="country")
     assert made.text == "Which country is the city {subject} in?"
