@@ -12,6 +12,7 @@ from kedit import __version__
 from kedit.cli import align, ask, bench, config, inspect, models, ontology, plan, probe, recipe, verify
 from kedit.cli.options import group
 from kedit.errors import KeditError
+from kedit.machine import keep_freed_memory
 
 INTERNAL = 3
 INTERRUPTED = 130
@@ -91,4 +92,5 @@ def run(arguments: list[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the console script."""
+    keep_freed_memory()
     sys.exit(run())

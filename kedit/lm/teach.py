@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kedit.errors import InputError
 from kedit.lm.model import LanguageModel
-from kedit.precision import fast_matmul
+from kedit.machine import fast_training
 from kedit.progress import progress, say
 
 # Below this a model is made from scratch (tiny), above it is a pre-trained one that must not be spoilt.
@@ -79,7 +79,7 @@ def teach(
     )
     generator = torch.Generator().manual_seed(seed)
     lesson = _Lesson(pupil, generator)
-    with fast_matmul():
+    with fast_training():
         if small:
             lesson.begin(epochs)
         lesson.run(epochs, target_accuracy)

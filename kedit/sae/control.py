@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kedit.precision import fast_matmul
+from kedit.machine import fast_training
 from kedit.progress import progress
 
 JITTER = (0.7, 1.3)
@@ -135,7 +135,7 @@ def train_vectors(
 def _fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: float, label: str) -> Tensor:
     free = start.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([free], lr=lr, betas=(0.9, 0.98))
-    with fast_matmul(), progress(label, steps, "step") as advance:
+    with fast_training(), progress(label, steps, "step") as advance:
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = lr * min(1.0, (step + 1) / 10) * 0.5 * (1 + math.cos(math.pi * step / steps))

@@ -69,7 +69,7 @@ def test_the_answer_alone_is_learnt(random_lm: Callable[..., Any], monkeypatch: 
 
     lm = random_lm("gpt2")
     seen: list[torch.Tensor] = []
-    monkeypatch.setattr(module, "fast_matmul", nullcontext)  # the identity holds in full precision
+    monkeypatch.setattr(module, "fast_training", nullcontext)  # the identity holds in full precision
     keep = lambda parameters, _: seen.append(torch.cat([p.grad.reshape(-1).clone() for p in parameters]))  # noqa: E731
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", keep)
     module.teach(lm, FACTS, epochs=1, batch_size=len(FACTS))
