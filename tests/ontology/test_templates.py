@@ -50,7 +50,7 @@ def test_malformed(text: str, form: Any, said: str) -> None:
 
 
 def test_newlines_of_a_worked_example_stay(bench: Any) -> None:
-    ontology = bench.load(r''':p kedit:questionTemplate "Q: Who  made Ulm?\nA: Ann\nQ: Who made {subject}?\nA:" . :a :p :b .''')
+    ontology = bench.load(r""":p kedit:questionTemplate "Q: Who  made Ulm?\nA: Ann\nQ: Who made {subject}?\nA:" . :a :p :b .""")
     (template,) = ontology.relations[bench.E + "p"].templates
     assert template.text == "Q: Who made Ulm?\nA: Ann\nQ: Who made {subject}?\nA:"
 
