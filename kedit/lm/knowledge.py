@@ -133,6 +133,19 @@ def assess(lm: LanguageModel, prompts: PromptSet, reading: Reading, matchers: Ma
     )
 
 
+def closings(
+    lm: LanguageModel, prompts: PromptSet, knowledge: Knowledge, matchers: Mapping[str, AnswerMatcher]
+) -> dict[str, tuple[int, ...]]:
+    """Training carrier -> the token that follows most answers there (a full stop, a line end), if one does."""
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    for prompt, ids, text in zip(prompts.asked, knowledge.ids, knowledge.texts, strict=True):
+        if prompt.carrier_split == "train" and prompt.subject_split == "train":
+            cut = _cut(lm, matchers[str(prompt.relation)], ids, text)
+            if cut is not None and len(cut.ids) < len(ids):
+                counts[prompt.carrier][ids[len(cut.ids)]] += 1
+    return {carrier: (found.most_common(1)[0][0],) for carrier, found in counts.items()}
+
+
 def _cut(lm: LanguageModel, matcher: AnswerMatcher, ids: Sequence[int], text: str) -> Modal | None:
     """The shortest prefix of an answer that already parses to the same values, whatever follows it."""
     values = matcher.parse(text)

@@ -65,7 +65,7 @@ def teach(
         raise InputError("There is nothing to teach: no example was given.")
     small = sum(parameter.numel() for parameter in lm.model.parameters()) < SMALL
     epochs = epochs if epochs is not None else 40 if small else 8
-    lr = lr if lr is not None else 2e-3 if small else 5e-5
+    lr = lr if lr is not None else 2e-3 if small else 1e-4
     model = copy.deepcopy(lm.model).eval()
     taught = replace(lm, model=model, blocks=model.get_submodule(lm.blocks_path))
     parameters = _trainable(taught, trainable_from)
@@ -75,7 +75,7 @@ def teach(
         pairs=lm.encode_continuations([prompt for prompt, _ in examples], answers),
         optimizer=torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01 if small else 0.0, fused=True),
         lr=lr,
-        batch_size=batch_size if batch_size is not None else 32 if small else 16,
+        batch_size=batch_size if batch_size is not None else 32,
     )
     generator = torch.Generator().manual_seed(seed)
     lesson = _Lesson(pupil, generator)
@@ -225,6 +225,6 @@ def _read(pupil: Pupil, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     targets = targets[:, start:].to(device)
     # No attention mask: padding stands on the right, where causal attention never looks from an answer.
     logits = pupil.model(input_ids=ids.to(device), use_cache=False, logits_to_keep=longest - start).logits.float()
-    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), targets, reduction="none", ignore_index=-100)
-    asked = targets != -100
+    flat = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=-100)
+    losses, asked = flat.view(targets.shape), targets != -100
     return losses, asked, ((logits.argmax(-1) == targets) | ~asked).all(-1)

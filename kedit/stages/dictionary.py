@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.sae.dictionary import FreeBank
 
-STAGE_VERSION = 2
-PROMPTS = 2000
+STAGE_VERSION = 3
+PROMPTS = 400
 """Most training prompts whose positions the dictionary is trained on, besides all decision states."""
 SEQUENCES, TOKENS = 256, 96
 HELD_SEQUENCES = 32
 """Background texts that the dictionary is measured on and not trained on."""
 SPLICED = 256
 """Most held-out prompts on which the reconstruction is spliced into the model."""
-WIDTH, K, STEPS, BATCH = 8, 32, 400, 2048
+WIDTH, K, STEPS, BATCH = 8, 32, 500, 2048
 DECISION_WEIGHT = 4
 """How often a decision state counts: slots work there, and it is one position of a prompt's many."""
 
@@ -53,10 +53,10 @@ def load_bank(job: Job) -> FreeBank:
 
 
 def background(job: Job) -> Tensor:
-    """Background text of the model [sequences, 1 + tokens]."""
+    """Background text of the model [sequences, 1 + tokens], the same for all runs on it."""
     from kedit.lm.background import background_text
 
-    return background_text(job.lm, sequences=SEQUENCES, tokens=TOKENS, seed=job.cfg.seed)
+    return background_text(job.lm, sequences=SEQUENCES, tokens=TOKENS)
 
 
 def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:

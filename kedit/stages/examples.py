@@ -14,7 +14,7 @@ from kedit.curriculum.prompts import Prompt
 from kedit.curriculum.slots import SlotMap
 from kedit.curriculum.splits import unit_hash
 from kedit.errors import InputError
-from kedit.lm.knowledge import Knowledge
+from kedit.lm.knowledge import Knowledge, closings
 from kedit.lm.swaps import Swap
 from kedit.ontology.model import Ontology
 
@@ -25,8 +25,11 @@ HELD_PAIRS = 0.25
 """Share of the ordered relation pairs that are never trained."""
 TRAINING_PROMPTS = 2000
 Target = Literal["self", "gold"]
-TARGET: Target = "self"
-"""What a swap is trained to: the model's own most frequent answer to the direct question, or the right one where it is known."""
+TARGET: Target = "gold"
+"""What a swap is trained to: the model's own most frequent answer to the direct question, or the right one where it is known.
+
+On validation subjects of the countries `gold` hits 0.91 and `self` 0.90, its own distribution over the training carriers 0.86
+(method.md's L_ctrl; seed 0, n = 1200): what a model makes up for facts it does not know is noise to train on."""
 
 
 class States(NamedTuple):
@@ -81,12 +84,17 @@ def shares_answer(ontology: Ontology, subject: str, a: str, b: str) -> bool:
 
 
 def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGET) -> tuple[list[Prompt], list[Swap]]:
-    """Training prompts (a sample by hash) and, of each, the swaps to all relations of its subject along trained pairs."""
+    """Training prompts (a sample by hash) and, of each, the swaps to all relations of its subject along trained pairs.
+
+    An answer is trained together with what closes answers in the prompt's own carrier: otherwise nothing tells the model that
+    the new answer is complete, and it goes on ("Hungarianian").
+    """
     prompts = [prompt for prompt in job.prompts.asked if is_training(prompt)]
     prompts = sorted(prompts, key=lambda prompt: (unit_hash("swaps", job.cfg.seed, prompt.id), prompt.id))[:most]
     pairs = trained_pairs(job.relations, job.cfg.seed)
     position = {iri: index for index, iri in enumerate(slot.iri for slot in job.slots.relations)}
     withheld = {(str(p.subject), str(p.relation)): set(p.withheld) for p in job.prompts.asked}
+    closing = closings(job.lm, job.prompts, job.knowledge, job.matchers)
     targets: dict[str, list[str]] = defaultdict(list)
     for source, other in sorted(pairs):
         targets[source].append(other)
@@ -96,7 +104,7 @@ def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGE
         for other in targets[source]:
             answer = answer_to(job.knowledge, withheld, (subject, other), target)
             if answer and not shares_answer(job.ontology, subject, source, other):
-                swaps.append(Swap(index, position[source], position[other], answer))
+                swaps.append(Swap(index, position[source], position[other], answer + closing.get(prompt.carrier, ())))
     if not swaps:
         raise InputError(
             "no swap can be trained: no training subject has facts of two relations that the model answers",

@@ -11,7 +11,7 @@ import pytest
 from kedit.curriculum.answers import AnswerMatcher
 from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.errors import InputError
-from kedit.lm.knowledge import Knowledge, assess
+from kedit.lm.knowledge import Knowledge, assess, closings
 from kedit.lm.reading import Reading
 
 FORMS = {"paris": ("Paris",), "lima": ("Lima",), "oslo": ("Oslo",)}
@@ -73,3 +73,18 @@ def test_what_is_saved_is_read_back(random_lm: Any, tmp_path: Path) -> None:
     (tmp_path / "knowledge.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="not what a model knows"):
         Knowledge.load(tmp_path / "knowledge.json")
+
+
+def test_what_closes_an_answer_is_learnt_from_training_carriers(random_lm: Any) -> None:
+    lm = random_lm("gpt2")
+    said = [
+        ("a", "train", " Paris."),
+        ("a", "train", " Lima."),
+        ("a", "train", " Oslo\n"),
+        ("b", "train", " well."),
+        ("c", "heldout", " Oslo\n"),
+    ]
+    prompts = PromptSet(0, "raw", (), tuple(prompt(f"s{i}", "paris", carrier, role) for i, (carrier, role, _) in enumerate(said)))
+    texts = tuple(text for *_, text in said)
+    known = assess(lm, prompts, Reading({}, tuple(tuple(lm.encode(text)) for text in texts), texts), MATCHERS)
+    assert closings(lm, prompts, known, MATCHERS) == {"a": (lm.encode(" Paris.")[-1],)}
