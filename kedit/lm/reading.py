@@ -20,6 +20,9 @@ ROWS_PER_BATCH = 96
 PAST_ANSWER = 4
 """Tokens decoded past the longest accepted answer (method.md, Match)."""
 
+Reads = tuple[tuple[str, tuple[str, ...]], ...]
+"""(relation, accepted values): the readings of an answer that must be settled before it may end."""
+
 
 def batches_by_carrier(carriers: Sequence[str], lengths: Sequence[int], most: int = ROWS_PER_BATCH) -> Iterator[list[int]]:
     """Indices in batches of one carrier each, whose own words are then read once; shorter prompts first within a carrier."""
@@ -73,7 +76,7 @@ def read(
             asked = [position for position, i in enumerate(index) if prompts[i].relation is not None]
             if asked:
                 rows = [prompts[index[position]] for position in asked]
-                done, limit = stopping([str(row.relation) for row in rows], [row.answers for row in rows], decoders)
+                done, limit = stopping([((str(row.relation), row.answers),) for row in rows], decoders)
                 found = greedy_base(lm, prefix.rows(torch.tensor(asked, device=lm.device)), done, limit)
                 for position, tokens in zip(asked, found, strict=True):
                     answers[index[position]] = tuple(tokens)
@@ -81,15 +84,21 @@ def read(
     return Reading(states, tuple(answers), tuple(lm.decode(list(row)) for row in answers))
 
 
-def stopping(
-    relations: Sequence[str], accepted: Sequence[Sequence[str]], decoders: Mapping[str, Decoder]
-) -> tuple[Callable[[int, str], bool], int]:
-    """`done` and `limit` for greedy answers about `relations`, one per row, whose accepted values are `accepted`."""
-    limits = [decoders[relation].limit(values) for relation, values in zip(relations, accepted, strict=True)]
+def stopping(reads: Sequence[Reads], decoders: Mapping[str, Decoder]) -> tuple[Callable[[int, str], bool], int]:
+    """`done` and `limit` for greedy answers, one per row: when all readings are settled, or a few tokens past what any accepts.
+
+    An answer that cannot be one relation's any more may still turn out to be another's.
+    """
+    limits = [answer_limit(row, decoders) for row in reads]
     counts = [0] * len(limits)
 
     def done(row: int, text: str) -> bool:
         counts[row] += 1
-        return counts[row] >= limits[row] or decoders[relations[row]].matcher.settled(text)
+        return counts[row] >= limits[row] or all(decoders[relation].matcher.settled(text) for relation, _ in reads[row])
 
     return done, max(limits)
+
+
+def answer_limit(reads: Reads, decoders: Mapping[str, Decoder]) -> int:
+    """Most tokens of an answer that is read so."""
+    return max(decoders[relation].limit(accepted) for relation, accepted in reads)

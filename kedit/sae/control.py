@@ -15,6 +15,9 @@ from kedit.progress import progress
 
 JITTER = (0.7, 1.3)
 """Strengths that swaps are trained at: wide enough for a plateau around 1."""
+REST = (-0.5, 1.0)
+"""Where training leaves the source: beyond off, off, or still on. A target row must override whichever source is left, so that
+it also does so for sources that it was never trained with."""
 
 
 @runtime_checkable
@@ -66,11 +69,13 @@ def write_rows(W: Tensor, start: Tensor) -> WriteRows:
     return WriteRows(pinv, projector, start.clone())
 
 
-def swap_delta(u: Tensor, D: Tensor, source: Tensor, target: Tensor, strength: Tensor | float) -> Tensor:
-    """Delta [b, d] of swap source -> target at reads `u` [b, K]: source off (u = 0), target at `strength`."""
+def swap_delta(
+    u: Tensor, D: Tensor, source: Tensor, target: Tensor, strength: Tensor | float, rest: Tensor | float = 0.0
+) -> Tensor:
+    """Delta [b, d] of swap source -> target at reads `u` [b, K]: source at `rest` (0: off), target at `strength`."""
     rows = torch.arange(len(u))
     to = (strength - u[rows, target])[:, None] * D[target]
-    off = -u[rows, source][:, None] * D[source]
+    off = (rest - u[rows, source])[:, None] * D[source]
     return torch.where((source == target)[:, None], torch.zeros_like(to), to + off)
 
 
@@ -84,12 +89,14 @@ def train_control(
     batch: int = 64,
     lr: float = 0.1,
     jitter: tuple[float, float] = JITTER,
+    rest: tuple[float, float] = REST,
     seed: int = 0,
     label: str = "control loss",
 ) -> Tensor:
     """Train D [K, d] by the answers that the frozen model gives after swaps; D W = I throughout. Returns D.
 
-    Strengths are drawn from `jitter`. `lr` is in units of the root mean square of `start`'s entries; Adam with cosine decay.
+    Strengths are drawn from `jitter`, what is left of the source from `rest`. `lr` is in units of the root mean square of
+    `start`'s entries; Adam with cosine decay.
     """
     generator = torch.Generator().manual_seed(seed)
     rows, unit = write_rows(W, start), _unit(start)
@@ -98,7 +105,8 @@ def train_control(
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
         D = rows._replace(free=free * unit).D
-        edited = part.x + swap_delta(part.x @ W + b, D, part.source, part.target, _strengths(part, jitter, generator))
+        strength, left = (_drawn(bounds, len(part.x), generator) for bounds in (jitter, rest))
+        edited = part.x + swap_delta(part.x @ W + b, D, part.source, part.target, strength, left)
         return answer_loss(part.logits(edited), part.answers).mean()
 
     return rows._replace(free=_fit(start / unit, loss, steps, lr, label) * unit).D
@@ -112,6 +120,7 @@ def train_vectors(
     batch: int = 64,
     lr: float = 0.1,
     jitter: tuple[float, float] = JITTER,
+    rest: tuple[float, float] = REST,
     seed: int = 0,
     label: str = "trained vectors",
 ) -> Tensor:
@@ -125,8 +134,9 @@ def train_vectors(
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
-        move = (free[part.target] - free[part.source]) * unit
-        edited = part.x + _strengths(part, jitter, generator)[:, None] * move
+        strength, left = (_drawn(bounds, len(part.x), generator)[:, None] for bounds in (jitter, rest))
+        move = strength * free[part.target] - (1 - left) * free[part.source]
+        edited = part.x + move * unit
         return answer_loss(part.logits(edited), part.answers).mean()
 
     return _fit(start / unit, loss, steps, lr, label) * unit
@@ -147,8 +157,8 @@ def _fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: flo
     return free.detach()
 
 
-def _strengths(part: ControlBatch, jitter: tuple[float, float], generator: torch.Generator) -> Tensor:
-    return jitter[0] + (jitter[1] - jitter[0]) * torch.rand(len(part.x), generator=generator)
+def _drawn(bounds: tuple[float, float], n: int, generator: torch.Generator) -> Tensor:
+    return bounds[0] + (bounds[1] - bounds[0]) * torch.rand(n, generator=generator)
 
 
 def _unit(start: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kedit.stages.examples import States
     from kedit.verification.setting import Setting
 
-STAGE_VERSION = 2
-VECTORS_VERSION = 2
+STAGE_VERSION = 3
+VECTORS_VERSION = 3
 PROMPTS, STEPS, BATCH = 2000, 400, 64
 STRENGTHS = (0.75, 1.0, 1.25, 1.5)
 VECTOR_STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.0)

@@ -10,16 +10,13 @@ from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
 from kedit.lm.continuation import Prefix, greedy_base, read_prefix
-from kedit.lm.reading import batches_by_carrier
+from kedit.lm.reading import Reads, batches_by_carrier, stopping
 from kedit.progress import progress
 from kedit.verification.setting import Setting
 
 PROMPTS_PER_BATCH = 64
 CELLS_PER_CALL = 4096
 """Rows x columns of keys and values that one greedy call copies: about 100 MB for the default model."""
-
-Reads = tuple[tuple[str, tuple[str, ...]], ...]
-"""(relation, accepted values): the readings of an answer that must be settled before it may end."""
 
 
 class Batch(NamedTuple):
@@ -47,7 +44,7 @@ def edited_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tenso
 
     def some(part: Prefix, chosen: slice) -> list[list[int]]:
         state = part.states[setting.sae.layer]
-        done, limit = _stopping(setting, reads[chosen])
+        done, limit = stopping(reads[chosen], setting.decoders)
         return setting.continuation.greedy(part, x[chosen].to(state), done, limit)
 
     return _in_chunks(setting, prefix, rows, some)
@@ -57,7 +54,7 @@ def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Seq
     """Greedy answers of the unedited model to the prompts at `rows`."""
 
     def some(part: Prefix, chosen: slice) -> list[list[int]]:
-        return greedy_base(setting.lm, part, *_stopping(setting, reads[chosen]))
+        return greedy_base(setting.lm, part, *stopping(reads[chosen], setting.decoders))
 
     return _in_chunks(setting, prefix, rows, some)
 
@@ -72,26 +69,6 @@ def _in_chunks(
         part = prefix.rows(torch.tensor(rows[chosen], device=prefix.mask.device))
         texts += [setting.lm.decode(ids) for ids in some(part, chosen)]
     return texts
-
-
-def _stopping(setting: Setting, reads: Sequence[Reads]) -> tuple[Callable[[int, str], bool], int]:
-    """An answer ends when all its readings are settled, or four tokens past the longest answer that any of them accepts.
-
-    An answer that cannot be the new one any more may still turn out to be the old one.
-    """
-    limits = [answer_limit(setting, row) for row in reads]
-    counts = [0] * len(limits)
-
-    def done(row: int, text: str) -> bool:
-        counts[row] += 1
-        return counts[row] >= limits[row] or all(setting.matchers[relation].settled(text) for relation, _ in reads[row])
-
-    return done, max(limits)
-
-
-def answer_limit(setting: Setting, reads: Reads) -> int:
-    """Most tokens of an answer that is read so."""
-    return max(setting.decoders[relation].limit(accepted) for relation, accepted in reads)
 
 
 def merged(reads: Sequence[Reads]) -> Reads:

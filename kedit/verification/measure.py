@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 import torch
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
+from kedit.lm.reading import Reads
 from kedit.verification.applying import Applied
 from kedit.verification.controls import STATE_CONTROLS, Arm, Context, Proposed, live_latents, propose
-from kedit.verification.generating import Batch, Reads, base_texts, batches, edited_texts, merged
+from kedit.verification.generating import Batch, base_texts, batches, edited_texts, merged
 from kedit.verification.items import Cap, Item, Sample, sample_items
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.rows import make_row, reads_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kedit.lm.reading import Reads
 from kedit.verification.controls import GATED, Arm
-from kedit.verification.generating import Reads
 from kedit.verification.items import Item
 from kedit.verification.outcomes import Outcome, SwapRow, classify
 from kedit.verification.setting import Setting

@@ -10,10 +10,10 @@ import torch
 
 from kedit.editing.edited import EditedModel, edited
 from kedit.editing.resolving import ResolvedRecipe
+from kedit.lm.reading import answer_limit
 from kedit.progress import progress
 from kedit.verification.applying import Applied, applied
 from kedit.verification.controls import TOGETHER, Arm
-from kedit.verification.generating import answer_limit
 from kedit.verification.items import Item
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.rows import make_row, reads_of
@@ -60,7 +60,7 @@ def _generate(setting: Setting, model: EditedModel, items: Sequence[Item]) -> li
     # Padding is masked; any token serves.
     tokens = torch.tensor([[0] * (width - len(row)) + row for row in ids], device=setting.lm.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=setting.lm.device)
-    limit = max(answer_limit(setting, reads_of(setting, item)) for item in items)
+    limit = max(answer_limit(reads_of(setting, item), setting.decoders) for item in items)
     stop = min(setting.lm.stop_tokens, default=0)
     made = model.generate(tokens, attention_mask=mask, max_new_tokens=limit, do_sample=False, num_beams=1, pad_token_id=stop)
     fired = [any(row) for row in zip(*model.fired.values(), strict=True)]

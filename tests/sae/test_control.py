@@ -55,6 +55,8 @@ def test_an_edited_state_reads_as_the_swap_says() -> None:
     source, target = torch.tensor([0, 1, 2, 0, 1]), torch.tensor([1, 2, 0, 2, 0])
     u = x @ W + b
     after = (x + swap_delta(u, D, source, target, 1.25)) @ W + b
+    left = (x + swap_delta(u, D, source, target, 1.25, 0.5)) @ W + b
+    torch.testing.assert_close(left[torch.arange(len(u)), source], torch.full((len(u),), 0.5), atol=1e-4, rtol=0)
     rows = torch.arange(5)
     torch.testing.assert_close(after[rows, source], torch.zeros(5), atol=1e-4, rtol=0)
     torch.testing.assert_close(after[rows, target], torch.full((5,), 1.25), atol=1e-4, rtol=0)
