@@ -13,13 +13,14 @@ from kedit.sae.binding import Reader, train_reader
 from kedit.sae.calibrate import Calibrated, calibrate
 from kedit.sae.control import train_control
 from kedit.sae.dictionary import AlignedSAE, FreeBank
+from kedit.sae.pretrain import typical
 from kedit.stages.asking import reading
 from kedit.stages.examples import States, is_training, is_validation, labels, slot_order, swap_examples, trained_pairs
 from kedit.stages.job import Job
 from kedit.verification.setting import Setting
 
-NEGATIVE_POSITIONS = 2000
-"""Most positions of training negatives, besides their last ones, that teach the slots when to be silent."""
+NEGATIVE_POSITIONS = 8000
+"""Most positions of negatives, besides their last ones, that teach the slots when to be silent."""
 
 
 def states_at(job: Job, layer: int, keep: Iterable[int]) -> States:
@@ -31,20 +32,29 @@ def states_at(job: Job, layer: int, keep: Iterable[int]) -> States:
 
 def training_states(job: Job, layer: int) -> States:
     """What the slots are trained on: training prompts, negatives, and other positions of the negatives."""
-    index = [i for i, prompt in enumerate(job.prompts.prompts) if is_training(prompt)]
-    states = states_at(job, layer, index)
-    silent = [job.prompts.prompts[i] for i in index if job.prompts.prompts[i].relation is None]
-    ids = job.lm.encode_batch([prompt.text for prompt in silent])
-    others = capture_positions(job.lm, ids, ["silent"] * len(ids), layer, "reading negatives")
-    pick = torch.randperm(len(others), generator=torch.Generator().manual_seed(job.cfg.seed))[:NEGATIVE_POSITIONS]
-    x = torch.cat([states.x, others[pick]])
-    return States(x, torch.cat([states.labels, torch.zeros(len(pick), states.labels.shape[1])]))
+    return _with_silence(job, layer, [i for i, prompt in enumerate(job.prompts.prompts) if is_training(prompt)])
 
 
 def validation_states(job: Job, layer: int) -> States:
-    """What thresholds and hook point are chosen on; the training states where an ontology is too small to validate on."""
-    index = [i for i, prompt in enumerate(job.prompts.prompts) if is_validation(prompt)]
-    return states_at(job, layer, index)
+    """What thresholds and hook point are chosen on, made likewise; empty where an ontology is too small to validate on."""
+    return _with_silence(job, layer, [i for i, prompt in enumerate(job.prompts.prompts) if is_validation(prompt)])
+
+
+def _with_silence(job: Job, layer: int, index: list[int]) -> States:
+    """The prompts' decision states, and positions of the negatives among them: there, too, slots are to be silent.
+
+    Positions of outlying norm are left out: a linear read says nothing of them, and a few would own the fit.
+    """
+    states = states_at(job, layer, index)
+    silent = [job.prompts.prompts[i] for i in index if job.prompts.prompts[i].relation is None]
+    if not silent:
+        return states
+    ids = job.lm.encode_batch([prompt.text for prompt in silent])
+    others = capture_positions(job.lm, ids, ["silent"] * len(ids), layer, "reading negatives")
+    others = others[typical(others)]
+    pick = torch.randperm(len(others), generator=torch.Generator().manual_seed(job.cfg.seed))[:NEGATIVE_POSITIONS]
+    x = torch.cat([states.x, others[pick]])
+    return States(x, torch.cat([states.labels, torch.zeros(len(pick), states.labels.shape[1])]))
 
 
 def fit_reader(job: Job, states: States) -> Reader:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kedit.stages.examples import States
     from kedit.verification.setting import Setting
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 VECTORS_VERSION = 3
 PROMPTS, STEPS, BATCH = 2000, 400, 64
 STRENGTHS = (0.75, 1.0, 1.25, 1.5)
