@@ -14,7 +14,7 @@ from torch import Tensor
 from kedit.errors import InputError
 from kedit.lm.model import LanguageModel
 from kedit.machine import fast_training
-from kedit.progress import progress, say
+from kedit.progress import Advance, progress, say
 
 # Below this a model is made from scratch (tiny), above it is a pre-trained one that must not be spoilt.
 SMALL = 20_000_000
@@ -127,11 +127,9 @@ class _Lesson:
         few = _beginners(self.pupil.pairs, self.generator)
         if few.sum() < FEWEST_BEGINNERS:
             return
-        with progress("Teaching a few subjects", most, "epochs") as advance:
+        with progress("teaching a few subjects", most * int(few.sum()), "example") as advance:
             for _ in range(most):
-                accuracy = self.epoch(few, lambda _: 1.0)
-                advance(note=f"{accuracy:.1%} right")
-                if accuracy >= BEGINNERS_KNOW:
+                if self.epoch(few, lambda _: 1.0, advance) >= BEGINNERS_KNOW:
                     break
 
     def run(self, epochs: int, target: float) -> None:
@@ -141,21 +139,23 @@ class _Lesson:
         falling = max(1, round(epochs * DECAY_SHARE))
         decay = falling if epochs <= falling else 0
         left = epochs
-        with progress("Teaching facts", epochs, "epochs") as advance:
+        with progress("teaching facts", epochs * len(everything), "example") as advance:
             while left:
-                accuracy = self.epoch(everything, _fall(left, decay))
+                accuracy = self.epoch(everything, _fall(left, decay), advance)
                 left -= 1
-                advance(note=f"{accuracy:.1%} right")
                 if not decay and (accuracy >= target - DECAY_BEGINS or left <= falling):
                     decay = left = min(left, falling if accuracy < target - DECAY_BEGINS else DECAY_EPOCHS)
 
-    def epoch(self, rows: Tensor, rate: Callable[[float], float]) -> float:
+    def epoch(self, rows: Tensor, rate: Callable[[float], float], advance: Advance) -> float:
         """Visit those of `rows` that are due, at the learning rate's share `rate(part done)`; the accuracy at last visits."""
-        batches = list(_batches(self.pupil, self._due(rows), self.generator))
+        due = self._due(rows)
+        batches = list(_batches(self.pupil, due, self.generator))
         for number, batch in enumerate(batches):
             share = min(1.0, (self.step + 1) / WARMUP_STEPS, rate(number / len(batches)))
             self.right[batch], self.loss[batch] = _step(self.pupil, batch, self.pupil.lr * share)
             self.step += 1
+            advance(len(batch), f"{self.right[rows].float().mean().item():.1%} right")
+        advance(int(rows.sum()) - len(due))
         return self.right[rows].float().mean().item()
 
     def _due(self, rows: Tensor) -> Tensor:
@@ -223,8 +223,10 @@ def _read(pupil: Pupil, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         targets[row, len(prompt) - 1 : stop - 1] = torch.tensor(answer)
     device = pupil.model.get_input_embeddings().weight.device
     targets = targets[:, start:].to(device)
-    # No attention mask: padding stands on the right, where causal attention never looks from an answer.
-    logits = pupil.model(input_ids=ids.to(device), use_cache=False, logits_to_keep=longest - start).logits.float()
+    # No attention mask: padding stands on the right, where causal attention never looks from an answer. Positions by an index:
+    # a slice of them would go through a batched product that copies the vocabulary's weights for every row.
+    kept = torch.arange(start, longest, device=device)
+    logits = pupil.model(input_ids=ids.to(device), use_cache=False, logits_to_keep=kept).logits.float()
     flat = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=-100)
     losses, asked = flat.view(targets.shape), targets != -100
     return losses, asked, ((logits.argmax(-1) == targets) | ~asked).all(-1)

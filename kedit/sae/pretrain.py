@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from kedit.machine import fast_training
 from kedit.progress import progress
 from kedit.sae.dictionary import FreeBank
 from kedit.sae.sparse import Revival, Weights, sparse_step
@@ -162,7 +163,7 @@ def _train(
     idle = torch.zeros(len(weights.b_enc), device=x.device)
     guess = 0.0
     batches = _batches(rows, schedule.batch, generator)
-    with progress(label, schedule.steps, "step") as advance:
+    with fast_training(), progress(label, schedule.steps, "step") as advance:
         for step in range(schedule.steps):
             chosen = next(batches).to(x.device)
             revival = Revival(idle > DEAD_AFTER, k=2 * schedule.k, rows=max(1, len(chosen) // 8))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from kedit.lm.capture import capture_positions
 from kedit.lm.swaps import SwapData
+from kedit.machine import fast_training
 from kedit.sae.binding import Reader, train_reader
 from kedit.sae.calibrate import Calibrated, calibrate
 from kedit.sae.control import train_control
@@ -82,7 +83,8 @@ def mean_differences(job: Job, layer: int) -> Tensor:
 def swap_data(job: Job, layer: int, most: int) -> SwapData:
     """The training swaps at a hook point, read once."""
     prompts, swaps = swap_examples(job, most)
-    return SwapData(job.lm, layer, prompts, swaps)
+    with fast_training():
+        return SwapData(job.lm, layer, prompts, swaps)
 
 
 def fit_rows(job: Job, data: SwapData, reader: Reader, start: Tensor, steps: int, batch: int, label: str) -> Tensor:

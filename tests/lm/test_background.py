@@ -33,3 +33,11 @@ def test_text_is_kept_by_fingerprint(random_lm: Any, kedit_cache: Path, monkeypa
     assert torch.equal(background_text(lm, sequences=2, tokens=4), first)
     with pytest.raises(AssertionError, match="sampled again"):
         background_text(random_lm("gpt2", 1), sequences=2, tokens=4)
+
+
+def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
+    shares = torch.tensor([0.0, 0.25, 0.0, 0.75, 0.0]).expand(4000, -1)
+    drawn = background._draw(shares, torch.Generator().manual_seed(0)).flatten()
+    counts = torch.bincount(drawn, minlength=5).double() / len(drawn)
+    assert counts[[0, 2, 4]].sum() == 0
+    assert counts[1].item() == pytest.approx(0.25, abs=0.025)
