@@ -15,7 +15,7 @@ from kedit.lm.model import LanguageModel
 
 END = "<|endoftext|>"
 # Wide enough for some dozens of slots; at width 256 a step costs four times as much and teaches no more.
-LAYERS, WIDTH, HEADS, POSITIONS, VOCABULARY = 4, 128, 4, 512, 4096
+LAYERS, WIDTH, HEADS, POSITIONS, VOCABULARY = 6, 128, 4, 512, 4096
 
 
 def byte_level_bpe(texts: Sequence[str], vocabulary: int = VOCABULARY) -> Any:
