@@ -61,5 +61,5 @@ def did_you_mean(term: str, known: Iterable[str]) -> str:
     matches = nearest(term, known)
     if matches:
         return f"Did you mean {' or '.join(repr(match) for match in matches)}?"
-    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    shown = ", ".join(known[:12]) + (" and others" if len(known) > 12 else "")
     return f"Known: {shown}." if known else "There is none to choose from."

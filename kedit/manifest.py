@@ -69,9 +69,9 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest of the run directory `path`; InputError with file and key if there is none that can be read."""
     file = path / MANIFEST
     if not path.exists():
-        siblings = [child.name for child in path.parent.iterdir() if (child / MANIFEST).is_file()] if path.parent.is_dir() else []
-        advice = did_you_mean(path.name, sorted(siblings)) if siblings else "Make one with `kedit align --ontology FILE`."
-        raise InputError(f"there is no run {path}", advice=advice)
+        siblings = [str(child) for child in path.parent.iterdir() if (child / MANIFEST).is_file()] if path.parent.is_dir() else []
+        advice = f"{did_you_mean(str(path), sorted(siblings))} Or make" if siblings else "Make"
+        raise InputError(f"there is no run {path}", advice=f"{advice} one with `kedit align --ontology FILE`.")
     if not file.is_file():
         raise InputError(f"{path} is no run: it holds no {MANIFEST}", advice="Make one with `kedit align --ontology FILE`.")
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedit.config import AlignConfig
 from kedit.editing import Plan, load_recipe, make_plan
-from kedit.errors import InputError
+from kedit.editing.plan import run_folder
 from kedit.progress import say
 from kedit.stages import asked, probing, reports
 from kedit.stages.aligned import AlignedRun, AnyRecipe
@@ -36,7 +36,7 @@ def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: 
     """
     inputs = Inputs(cfg)
     source = ModelSource(cfg, model)
-    source.check_layer()
+    source.check()
     with open_job(inputs, source) as job:
         if activations is not None:
             shutil.copytree(activations, job.file("activations"), dirs_exist_ok=True)
@@ -62,10 +62,7 @@ def load_run(path: Path | str, *, model: LanguageModel | None = None, device: st
 def verify(recipe: Path | str, *, run: Path | str | None = None, device: str = "auto", allow_unverified: bool = False) -> Report:
     """Apply a recipe to its run (`run` wins over the recipe's own), measure it and keep the report."""
     loaded = load_recipe(recipe)
-    named = run if run is not None else loaded.run
-    if named is None:
-        raise InputError("the recipe names no run", place=loaded.place(), advice="Add `run: runs/NAME`, or say --run DIR.")
-    return load_run(named, device=device).verify(loaded, allow_unverified=allow_unverified)
+    return load_run(run_folder(loaded, run), device=device).verify(loaded, allow_unverified=allow_unverified)
 
 
 def plan(recipe: Path | str, *, run: Path | str | None = None) -> Plan:

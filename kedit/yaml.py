@@ -11,11 +11,14 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from kedit.errors import InputError, Place, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
+DEEPEST = 20
+"""Levels of nesting; the deepest key of a recipe stands at the sixth."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,37 @@ def read_yaml(path: Path) -> Document:
         raise InputError("is not UTF-8 text", place=Place(path)) from error
     lines = tuple(text.splitlines())
     try:
+        _check_plain(path, lines, text)
         root = YAML(typ="rt", pure=True).load(text)
     except MarkedYAMLError as error:
         raise _syntax_error(path, lines, error) from error
     except YAMLError as error:
         raise InputError(f"is not YAML: {error}", place=Place(path)) from error
     if not isinstance(root, Mapping):
-        raise InputError("must hold a mapping of keys to values", place=Place(path))
+        advice = "Begin with a line such as `kedit: 1` (`kedit recipe schema` describes recipes)."
+        raise InputError("must hold a mapping of keys to values", place=Place(path), advice=advice)
     positions: dict[Location, tuple[int, int]] = {}
     data = _plain(root, (), positions)
     return Document(path, data, lines, positions)
+
+
+def _check_plain(path: Path, lines: Sequence[str], text: str) -> None:
+    """InputError for what these files have no use for: tags, merge keys, deep nesting."""
+    depth = 0
+    for event in YAML(typ="rt", pure=True).parse(text):
+        begins = isinstance(event, CollectionStartEvent)
+        depth += begins - isinstance(event, CollectionEndEvent)
+        problem = None
+        if (begins or isinstance(event, ScalarEvent)) and event.tag is not None:
+            problem = f"tags such as {event.tag} are not allowed"
+        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
+            problem = "merge keys (<<) are not allowed"
+        elif depth > DEEPEST:
+            problem = f"is nested more than {DEEPEST} deep"
+        if problem:
+            mark = event.start_mark
+            place = Place(path, mark.line + 1, mark.column + 1, text=lines[mark.line].strip())
+            raise InputError(problem, place=place, advice="Write plain mappings, lists, texts and numbers.")
 
 
 def _syntax_error(path: Path, lines: Sequence[str], error: MarkedYAMLError) -> InputError:

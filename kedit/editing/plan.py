@@ -83,7 +83,7 @@ class Plan(_Frozen):
 def make_plan(recipe: str | Path | Recipe, *, run: str | Path | None = None) -> Plan:
     """Plan a recipe against its run directory (`run` wins over the recipe's own); InputError if either cannot be read."""
     loaded = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    folder = _run_folder(loaded, run)
+    folder = run_folder(loaded, run)
     from kedit.ontology import load_ontology
 
     ontology = load_ontology(folder / "ontology.ttl")
@@ -92,7 +92,8 @@ def make_plan(recipe: str | Path | Recipe, *, run: str | Path | None = None) -> 
     return plan_recipe(resolved, ontology, PromptSet.load(folder / "prompts.jsonl"), run=str(folder))
 
 
-def _run_folder(recipe: Recipe, run: str | Path | None) -> Path:
+def run_folder(recipe: Recipe, run: str | Path | None) -> Path:
+    """The run directory that `run`, or else the recipe, names; InputError if there is none."""
     named = run if run is not None else recipe.run
     if named is None:
         raise InputError("the recipe names no run", place=recipe.place(), advice="Add `run: runs/NAME`, or say --run DIR.")

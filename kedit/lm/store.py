@@ -107,6 +107,9 @@ def _locate(name: str, wheel: str | Path | None, offline: bool) -> tuple[str, bo
     if cache.is_model_folder(path):
         note = cache.read_note(path)
         return str(path), True, note.get("name") or str(path), note.get("description")
+    if path.exists():
+        what = "a folder without config.json" if path.is_dir() else "a file that is no .gguf"
+        raise InputError(f"{path} is {what}.", advice="--model takes a model's folder, a .gguf file, a hub id or a known name.")
     converted = cache.folder_of(name)
     if cache.is_model_folder(converted):
         return str(converted), True, name, cache.read_note(converted).get("description")

@@ -132,7 +132,7 @@ KINDS: dict[str, Kind] = {
     "KE034": _kind(
         "info",
         "{n} term is excluded by kedit:exclude",
-        "Remove kedit:exclude to use it.",
+        "Name it with --relations, or remove kedit:exclude, to use it.",
         "{n} terms are excluded by kedit:exclude",
     ),
     "KE035": _kind(

@@ -91,14 +91,12 @@ def dictionary_line(stats: DictionaryStats) -> Text:
 def binding_line(binding: Binding) -> Text:
     """Binding accuracy per quadrant and false positives, in one line."""
     text = Text.assemble(("binding     ", "dim"))
-    shown = [name for name in reversed(QUADRANTS) if name in binding.quadrants]
-    for index, name in enumerate(shown):
-        row = binding.quadrants[name]
-        if name == HEADLINE_QUADRANT:
-            text.append(f"{fmt.quadrant(name)} ")
-            text.append(fmt.with_interval(row.accuracy, row.ci), "bold")
-        else:
-            text.append(f"{' · ' if index else ''}{fmt.quadrant(name)} {fmt.share(row.accuracy)}", "dim")
+    if headline := binding.quadrants.get(HEADLINE_QUADRANT):
+        text.append(f"{fmt.quadrant(HEADLINE_QUADRANT)} ")
+        text.append(fmt.with_interval(headline.accuracy, headline.ci), "bold")
+    others = [row.accuracy for name, row in binding.quadrants.items() if name != HEADLINE_QUADRANT and row.accuracy is not None]
+    if others:
+        text.append(f" · other quadrants at least {fmt.share(min(others))}", "dim")
     text.append(f" · false positives {fmt.share(binding.false_positive_rate)}")
     return text
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kedit.errors import InputError
+
 if TYPE_CHECKING:
     from kedit.stages.aligned import AlignedRun, AnyRecipe
 
@@ -14,10 +16,12 @@ def answer(run: AlignedRun, question: str, recipe: AnyRecipe | None = None) -> d
     """`prompt`, `before`, with a recipe `after` and which edits `fired`, and `slots` by value."""
     from kedit.lm.continuation import read_prefix
 
+    if not question.strip():
+        raise InputError("the text is empty", advice='Ask something: kedit ask RUN "What is the capital of Mali?"')
     if recipe is not None:
         run.resolve(recipe)  # a wrong term is found before the model is loaded
     lm, sae = run.lm, run.sae
-    prompt = as_prompt(run, question)
+    prompt = as_prompt(question)
     ids = lm.encode(prompt)
     x = read_prefix(lm, [ids], [sae.layer]).states[sae.layer].float().cpu()
     values, active = sae.slot_values(x)[0].tolist(), sae.slot_active(x)[0].tolist()
@@ -39,12 +43,9 @@ def answer(run: AlignedRun, question: str, recipe: AnyRecipe | None = None) -> d
     return document
 
 
-def as_prompt(run: AlignedRun, question: str) -> str:
-    """The text as the run's prompts are framed: a bare question gets their Q/A frame, or the chat template."""
+def as_prompt(question: str) -> str:
+    """The text as the prompts of a run are framed: a bare question gets their Q/A frame."""
     text = question.replace("\\n", "\n")
-    if run.prompts.style == "chat":
-        messages = [{"role": "user", "content": text}]
-        return str(run.lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     return f"Q: {text}\nA:" if text.rstrip().endswith("?") and "\n" not in text else text
 
 

@@ -161,8 +161,10 @@ class ModelSource:
         remember_fingerprint(self.cfg.model, self.cfg.device, _id_of(self.lm))
         return _id_of(self.lm)
 
-    def check_layer(self) -> None:
-        """InputError if the configuration names a block that the model has not."""
+    def check(self) -> None:
+        """InputError if the configuration names a block, or a list of blocks, that the model has not."""
+        if self.cfg.blocks is not None and not self.tiny:
+            _ = self.lm
         layer = self.cfg.layer
         if layer == "auto":
             return

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from kedit.errors import InputError, Place
 
 if TYPE_CHECKING:
     from kedit.editing import ResolvedRecipe
@@ -33,8 +36,6 @@ def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Pa
 
 def inspection(path: Path) -> dict[str, Any]:
     """What a run holds, from its files alone: slots, evaluation, hook point, strengths, thresholds, stages."""
-    import json
-
     from kedit.curriculum.slots import SlotMap
     from kedit.runs import Run
     from kedit.stages.job import EVALUATION, LAYERS, SETTLED, SLOTS
@@ -54,10 +55,10 @@ def inspection(path: Path) -> dict[str, Any]:
         slots = SlotMap.model_validate_json(run.file(SLOTS).read_text(encoding="utf-8"))
         document["slots"] = slots.model_dump(mode="json", by_alias=True)
     if run.done("model"):
-        document["edited_model"] = json.loads(run.file(SETTLED).read_text(encoding="utf-8"))
+        document["edited_model"] = _json(run.file(SETTLED))
     if run.done("slot training"):
-        layer = json.loads(run.file(LAYERS).read_text(encoding="utf-8"))["chosen"]
-        own = json.loads(run.file(f"{sae_folder(layer)}/cfg.json").read_text(encoding="utf-8"))["metadata"]["kedit"]
+        layer = _json(run.file(LAYERS))["chosen"]
+        own = _json(run.file(f"{sae_folder(layer)}/cfg.json"))["metadata"]["kedit"]
         document["strength"] = own["strength"]
         document["strength_curve"] = own["strength_curve"]
         document["thresholds"] = {
@@ -65,5 +66,12 @@ def inspection(path: Path) -> dict[str, Any]:
             for slot, row in zip(slots.slots, own["slots"], strict=True)
         }
     if run.done("evaluation"):
-        document["evaluation"] = json.loads(run.file(EVALUATION).read_text(encoding="utf-8"))
+        document["evaluation"] = _json(run.file(EVALUATION))
     return document
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("is missing or damaged", place=Place(path), advice="Align again: what is whole is kept.") from error

@@ -15,6 +15,7 @@ from kedit.errors import InputError
 from kedit.ontology.model import Ontology
 
 EX = "https://example.org/world#"
+OTHER = "https://elsewhere.org/family#"
 SWAP = {"op": "swap", "from": "capital", "to": "language"}
 TURTLE = f"""@prefix ex: <{EX}> .
 ex:France ex:population 68 ; a ex:Country . ex:Peru ex:population 34 ; a ex:Country . ex:Atlantis a ex:Country .
@@ -39,6 +40,8 @@ def test_own_prefixes_win(resolved: Callable[..., Any]) -> None:
     [
         ("from", "ex:hasCapitol", "unknown relation or class", "ex:hasCapital"),
         ("from", "w:hasCapitol", "unknown relation or class", "w:hasCapital"),
+        ("from", "v:hasCapital", "unknown relation or class", "The prefix 'v' is not declared"),
+        ("from", "o:hasCapital", f"(<{OTHER}hasCapital>)", f"has no term of <{OTHER}>"),
         ("to", "langauge", "unknown relation or class", "language"),
         ("to", "anthem", "ex:hasAnthem has no slot", "align again"),
         ("to", "ex:City", "ex:City is a class", "relation to relation"),
@@ -49,7 +52,8 @@ def test_own_prefixes_win(resolved: Callable[..., Any]) -> None:
 )
 def test_terms_that_do_not_fit(world: Ontology, slots: SlotMap, write: Any, key: str, term: str, said: str, advised: str) -> None:
     terms = {"from": "capital", "to": "language", key: term}
-    text = f'kedit: 1\nprefixes: {{w: "{EX}"}}\nedits:\n  - op: swap\n    from: {terms["from"]}\n    to: {terms["to"]}\n'
+    prefixes = f'{{w: "{EX}", o: "{OTHER}"}}'
+    text = f"kedit: 1\nprefixes: {prefixes}\nedits:\n  - op: swap\n    from: {terms['from']}\n    to: {terms['to']}\n"
     with pytest.raises(InputError) as caught:
         resolve(load_recipe(write(text)), world, slots)
     assert said in caught.value.message
