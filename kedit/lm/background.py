@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import StaticCache
 
 from kedit.files import digest, load_tensors, save_tensors
 from kedit.lm.cache import cache_dir
@@ -55,7 +55,8 @@ def sample(lm: LanguageModel, *, sequences: int, tokens: int, seed: int = 0) -> 
     with fast_training(), progress("sampling background text", sequences * tokens, "token") as advance:
         for start in range(0, sequences, BATCH):
             ids = torch.full((min(BATCH, sequences - start), 1), first, device=lm.device)
-            parts, cache = [ids], DynamicCache(config=lm.model.config)
+            # One piece of memory for all steps: tensors that grow by a token leave gaps of three times their size behind.
+            parts, cache = [ids], StaticCache(config=lm.model.config, max_cache_len=tokens)
             for length in range(1, tokens + 1):
                 mask = torch.ones(len(ids), length, dtype=torch.long, device=lm.device)
                 logits = call(lm.model, cache, mask, input_ids=parts[-1])[:, -1].float().cpu() / TEMPERATURE

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import Cache, DynamicCache
 
 from kedit.lm.hooks import residual_hook
 from kedit.lm.model import LanguageModel
@@ -99,7 +99,7 @@ def read_prefix(lm: LanguageModel, prompts: Sequence[Sequence[int]], layers: Seq
     return Prefix(mask, pairs, {layer: state[:, -1] for layer, state in states.items()}, logits[:, -1])
 
 
-def call(model: nn.Module, cache: DynamicCache, mask: Tensor, **inputs: Any) -> Tensor:
+def call(model: nn.Module, cache: Cache, mask: Tensor, **inputs: Any) -> Tensor:
     """Logits of new tokens behind a cache; `mask` [b, T] covers cache and new tokens and sets their positions."""
     new = next(iter(inputs.values())).shape[1]
     positions = (mask.cumsum(1) - 1).clamp_min(0)[:, -new:]

@@ -22,6 +22,15 @@ def test_the_same_seed_gives_the_same_text_and_another_another(random_lm: Any) -
     assert not set(one[:, 1:].flatten().tolist()) & lm.stop_tokens
 
 
+def test_cold_samples_are_what_the_plain_model_finds_most_likely(lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "TEMPERATURE", 1e-6)
+    ids = sample(lm, sequences=2, tokens=8)
+    with torch.no_grad():
+        logits = lm.model(input_ids=ids[:, :-1]).logits
+    logits[..., sorted(lm.stop_tokens | {int(ids[0, 0])})] = -torch.inf
+    assert torch.equal(logits.argmax(-1), ids[:, 1:])
+
+
 def test_text_is_kept_by_fingerprint(random_lm: Any, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lm = random_lm("gpt2")
     first = background_text(lm, sequences=2, tokens=4)
