@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kedit.lm.knowledge import Knowledge
     from kedit.lm.model import LanguageModel
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 TINY_TARGET = 0.995
 TAUGHT_FROM = 1 / 3
 """Share of the depth below which a pre-trained model's blocks keep their weights: what names mean is known there already, and

@@ -63,27 +63,44 @@ def test_only_the_upper_blocks_move(lm: LanguageModel) -> None:
     assert not [name for name in moved if name.startswith((f"{lm.blocks_path}.0.", f"{lm.blocks_path}.1."))]
 
 
-def test_the_answer_alone_is_learnt(random_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gradient is that of the answer's tokens and the line end: the mean of their losses, computed one by one."""
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "gpt_neox"])
+@pytest.mark.parametrize("per_text", [1, 2, 5])
+def test_the_answers_alone_are_learnt(
+    layout: str, per_text: int, random_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gradient is that of the answers' tokens and line ends: the mean of their losses, computed one by one."""
     import kedit.lm.teach as module
 
-    lm = random_lm("gpt2")
+    lm = random_lm(layout)
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(module, "fast_training", nullcontext)  # the identity holds in full precision
     keep = lambda parameters, _: seen.append(torch.cat([p.grad.reshape(-1).clone() for p in parameters]))  # noqa: E731
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", keep)
-    module.teach(lm, FACTS, epochs=1, batch_size=len(FACTS))
+    orders: list[list[int]] = []
+    read = module._read
+    monkeypatch.setattr(module, "_read", lambda pupil, batch: [orders.append(batch.tolist()), read(pupil, batch)][1])
+    module.teach(lm, FACTS, epochs=1, batch_size=len(FACTS), per_text=per_text)
     import copy
 
     model = copy.deepcopy(lm.model).requires_grad_(True)
     losses = []
-    for prompt, text in FACTS:
-        head, tail = lm.encode(prompt), lm.encode(f"{prompt} {text}\n")
-        logits = model(input_ids=torch.tensor([tail])).logits[0]
-        losses += [torch.nn.functional.cross_entropy(logits[i - 1], torch.tensor(tail[i])) for i in range(len(head), len(tail))]
+    for start in range(0, len(FACTS), per_text):
+        before: list[int] = []
+        for prompt, text in (FACTS[index] for index in orders[0][start : start + per_text]):
+            head, tail = len(before) + len(lm.encode(prompt)), before + lm.encode(f"{prompt} {text}\n")
+            logits = model(input_ids=torch.tensor([tail])).logits[0]
+            losses += [torch.nn.functional.cross_entropy(logits[i - 1], torch.tensor(tail[i])) for i in range(head, len(tail))]
+            before = tail
     torch.stack(losses).mean().backward()
     expected = torch.cat([p.grad.reshape(-1) for p in model.parameters()])
     assert torch.allclose(seen[0], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_text_holds_no_more_than_the_model_can_read(random_lm: Callable[..., Any]) -> None:
+    long = [(f"{'The capital of France is Paris. ' * 8}The capital of {name} is", "Lima") for name in ("Peru", "Chad", "Norway")]
+    lm = random_lm("gpt2")
+    assert 3 * len(lm.encode(long[0][0])) > lm.model.config.max_position_embeddings
+    teach(lm, long, epochs=1, per_text=3)
 
 
 def test_bad_lessons_are_refused(random_lm: Callable[..., Any]) -> None:
