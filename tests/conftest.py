@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Before anything of these rooms is imported: shapes in their signatures are checked in every call.
 install_import_hook(["kedit.lm", "kedit.sae", "kedit.editing"], "beartype.beartype")
 # No test may talk to the hub, whatever the machine allows; tests of the network path take this back.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A busy machine is no failure.
+settings.register_profile("kedit", deadline=None)
+settings.load_profile("kedit")
 
 CORPUS = (
     "The capital of France is Paris.\n",

@@ -287,7 +287,7 @@ def answered(draw: st.DrawFn) -> tuple[dict[str, list[str]], str]:
     return table, start + draw(anything)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(answered(), anything)
 @example(({"u": ["か\u3099\u093c"]}, "か\u3099"), "\u093c")
 @example(({"u": ["가"]}, "가"), "\u11a8")
@@ -305,7 +305,7 @@ def test_nothing_changes_a_settled_text(case: tuple[dict[str, list[str]], str], 
         assert matcher.settled(text + continuation)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(anything, anything)
 def test_a_prefix_folds_to_a_prefix(text: str, continuation: str) -> None:
     # but for the last marks, which canonical order may move
@@ -313,7 +313,7 @@ def test_a_prefix_folds_to_a_prefix(text: str, continuation: str) -> None:
     assert whole.startswith(fold(text + "x"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(answered())
 def test_exact_implies_hit_and_every_form_is_exact(case: tuple[dict[str, list[str]], str]) -> None:
     table, text = case

@@ -56,7 +56,7 @@ _DATA = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_KEYS, _DATA, max_size=5))
 def test_any_data_is_a_recipe_or_an_input_error(data: dict[str, object]) -> None:
     with contextlib.suppress(InputError):

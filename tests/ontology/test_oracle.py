@@ -29,7 +29,7 @@ triples = st.lists(
 
 
 @given(triples, st.sampled_from(["turtle", "xml", "nt"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_facts(found: list[tuple[rdflib.term.Node, rdflib.term.Node, rdflib.term.Node]], syntax: str) -> None:
     graph = rdflib.Graph()
     for prop in (OBJECT, INVERSE, SYMMETRIC):
