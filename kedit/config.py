@@ -48,8 +48,6 @@ class AlignConfig(BaseModel):
     """Relations to leave out."""
     max_subjects: Annotated[int, Field(ge=1)] = 300
     """At most this many subjects per relation, sampled by hash."""
-    prompt_style: Literal["raw"] = "raw"
-    """Prompts as plain text, or in the tokenizer's chat template."""
 
     catalog: Path | None = None
     """OASIS catalog that resolves `owl:imports`."""

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kedit.errors import InputError, Place
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -42,6 +44,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON atomically; NaN is refused, for no reader of JSON agrees on it."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run; InputError if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError("is missing or damaged", place=Place(path), advice="Align again: what is whole is kept.") from error
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:

@@ -87,20 +87,24 @@ def _check_plain(path: Path, lines: Sequence[str], text: str) -> None:
         elif depth > DEEPEST:
             problem = f"is nested more than {DEEPEST} deep"
         if problem:
-            mark = event.start_mark
-            place = Place(path, mark.line + 1, mark.column + 1, text=lines[mark.line].strip())
-            raise InputError(problem, place=place, advice="Write plain mappings, lists, texts and numbers.")
+            raise InputError(
+                problem, place=_place(path, lines, event.start_mark), advice="Write plain mappings, lists, texts and numbers."
+            )
 
 
 def _syntax_error(path: Path, lines: Sequence[str], error: MarkedYAMLError) -> InputError:
-    mark = error.problem_mark or error.context_mark
     problem = error.problem or "cannot be parsed"
     if isinstance(error, DuplicateKeyError):
         problem = problem.split("\n")[0]
+    return InputError(f"is not YAML: {problem}", place=_place(path, lines, error.problem_mark or error.context_mark))
+
+
+def _place(path: Path, lines: Sequence[str], mark: Any) -> Place:
+    """Where the parser's `mark` stands; the file as a whole if there is none."""
     if mark is None:
-        return InputError(f"is not YAML: {problem}", place=Place(path))
+        return Place(path)
     text = lines[mark.line].strip() if mark.line < len(lines) else None
-    return InputError(f"is not YAML: {problem}", place=Place(path, mark.line + 1, mark.column + 1, text=text))
+    return Place(path, mark.line + 1, mark.column + 1, text=text)
 
 
 def _plain(node: Any, location: Location, positions: dict[Location, tuple[int, int]]) -> Any:

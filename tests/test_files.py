@@ -11,7 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit.files import atomic, digest, load_tensors, read_jsonl, save_tensors, sha256_file, write_json, write_jsonl, write_text
+from kedit.errors import InputError
+from kedit.files import (
+    atomic,
+    digest,
+    load_tensors,
+    read_json,
+    read_jsonl,
+    save_tensors,
+    sha256_file,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -95,3 +107,12 @@ def test_tensors_round_trip_and_views_are_written_as_they_look(tmp_path: Path) -
     loaded = load_tensors(tmp_path / "t.safetensors")
     assert set(loaded) == {"W", "T", "n"}
     assert all(torch.equal(loaded[name], value) for name, value in {"W": whole, "T": whole, "n": torch.tensor(3)}.items())
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_missing_and_damaged_json_is_named(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "evaluation.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"evaluation\.json: is missing or damaged"):
+        read_json(path)

@@ -12,7 +12,7 @@ import pytest
 
 from kedit.config import AlignConfig
 from kedit.errors import InputError, KeditError
-from kedit.stages.identity import TINY_LAYERS
+from kedit.lm.cache import TINY_BLOCKS
 
 CITIES = ("Vienna", "Lima", "Oslo", "Cairo", "Quito")
 JOBS = ("baker", "pilot", "nurse", "judge", "miner")
@@ -176,7 +176,7 @@ def test_from_an_ontology_to_a_verified_swap(
     swaps = evaluation.swap.quadrants["seen_template_seen_subject"]
     assert swaps.hit is not None
     assert swaps.hit > 0.4
-    assert len(evaluation.layers) == TINY_LAYERS - 1
+    assert len(evaluation.layers) == TINY_BLOCKS - 1
     assert sum(layer.chosen for layer in evaluation.layers) == 1
     assert evaluation.dictionary is not None
     assert evaluation.dictionary.n_slots == 3
@@ -249,7 +249,7 @@ def _use(run: Any) -> None:
         ({"ontology": Path("nowhere.ttl")}, "nowhere.ttl"),
         ({"relations": ("town",)}, "unknown relation 'town'"),
         ({"exclude": ("city", "job", "pet")}, "no usable relation is left"),
-        ({"layer": TINY_LAYERS}, f"blocks 0 to {TINY_LAYERS - 1}"),
+        ({"layer": TINY_BLOCKS}, f"blocks 0 to {TINY_BLOCKS - 1}"),
         ({"model": "no-such-model"}, "no-such-model"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),

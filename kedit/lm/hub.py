@@ -6,8 +6,9 @@ import json
 import threading
 from pathlib import Path
 
+from kedit.config import DEFAULT_MODEL
 from kedit.errors import InputError, did_you_mean, nearest
-from kedit.lm.cache import DEFAULT_MODEL, TINY, list_models
+from kedit.lm.cache import TINY, list_models
 
 TIMEOUT_S = 3.0
 

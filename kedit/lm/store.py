@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from kedit.config import DEFAULT_MODEL
 from kedit.errors import InputError
 from kedit.lm import cache, gguf, hub
-from kedit.lm.cache import DEFAULT_MODEL, TINY, ModelEntry
+from kedit.lm.cache import TINY, ModelEntry
 from kedit.lm.model import LanguageModel
 from kedit.lm.quiet import quiet_transformers
 

@@ -10,12 +10,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from kedit.errors import InputError
-from kedit.lm.cache import TINY
+from kedit.lm.cache import TINY, TINY_BLOCKS
 from kedit.lm.model import LanguageModel
 
 END = "<|endoftext|>"
 # Wide enough for some dozens of slots; at width 256 a step costs four times as much and teaches no more.
-LAYERS, WIDTH, HEADS, POSITIONS, VOCABULARY = 6, 128, 4, 512, 4096
+WIDTH, HEADS, POSITIONS, VOCABULARY = 128, 4, 512, 4096
 
 
 def byte_level_bpe(texts: Sequence[str], vocabulary: int = VOCABULARY) -> Any:
@@ -33,7 +33,7 @@ def byte_level_bpe(texts: Sequence[str], vocabulary: int = VOCABULARY) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=END)
 
 
-def make_tiny(texts: Sequence[str], seed: int = 0, *, width: int = WIDTH, layers: int = LAYERS) -> LanguageModel:
+def make_tiny(texts: Sequence[str], seed: int = 0, *, width: int = WIDTH, layers: int = TINY_BLOCKS) -> LanguageModel:
     """An untaught GPT-2 whose tokenizer is made from `texts` (all prompts with their answers); `teach` gives it its facts.
 
     Same texts and seed, same weights. Global random state is left alone. Raises InputError if there is no text.

@@ -44,9 +44,11 @@ def require_alignable(ontology: Ontology, relations: Sequence[str] = (), exclude
         for iri, relation in ontology.relations.items()
     ]
     shown = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
-    excluded = left_out >= ontology.relations.keys()
-    advice = "Write kedit:questionTemplate or kedit:clozeTemplate on a relation that has facts."
-    advice = "Name relations with --relations, or exclude fewer." if excluded else advice
+    advice = (
+        "Name relations with --relations, or exclude fewer."
+        if left_out >= ontology.relations.keys()
+        else "Write kedit:questionTemplate or kedit:clozeTemplate on a relation that has facts."
+    )
     raise InputError(f"nothing to align: no usable relation is left ({shown})", place=place, advice=advice)
 
 

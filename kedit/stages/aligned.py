@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,6 +13,7 @@ from kedit.curriculum.prompts import PromptSet
 from kedit.curriculum.slots import SlotMap
 from kedit.editing import Recipe, ResolvedRecipe, as_recipe, resolve
 from kedit.errors import InputError
+from kedit.files import read_json
 from kedit.manifest import Manifest
 from kedit.ontology import Ontology, load_ontology
 from kedit.runs import Run
@@ -92,13 +92,13 @@ class AlignedRun:
     @cached_property
     def settled(self) -> dict[str, Any]:
         """Which model is edited."""
-        data: dict[str, Any] = json.loads(self._run.file(SETTLED).read_text(encoding="utf-8"))
+        data: dict[str, Any] = read_json(self._run.file(SETTLED))
         return data
 
     @cached_property
     def layer(self) -> int:
         """The block whose output is edited."""
-        return int(json.loads(self._run.file(LAYERS).read_text(encoding="utf-8"))["chosen"])
+        return int(read_json(self._run.file(LAYERS))["chosen"])
 
     @cached_property
     def sae(self) -> AlignedSAE:

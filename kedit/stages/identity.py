@@ -10,7 +10,6 @@ from kedit.errors import InputError
 from kedit.files import digest, write_json
 from kedit.runs import ModelId
 
-TINY_LAYERS = 6
 WEIGHTS = ("*.safetensors", "*.bin", "config.json", "tokenizer.json")
 
 

@@ -14,10 +14,12 @@ from kedit.curriculum.answers import AnswerMatcher, matchers
 from kedit.curriculum.prompts import PromptSet
 from kedit.curriculum.slots import SlotMap
 from kedit.errors import InputError, KeditError
+from kedit.files import read_json
+from kedit.lm.cache import TINY, TINY_BLOCKS
 from kedit.ontology import load_ontology, require_alignable
 from kedit.progress import say
 from kedit.runs import ModelId, OntologyId, Run, Stage
-from kedit.stages.identity import TINY_LAYERS, known_fingerprint, remember_fingerprint
+from kedit.stages.identity import known_fingerprint, remember_fingerprint
 
 if TYPE_CHECKING:
     from kedit.lm.knowledge import Knowledge
@@ -30,7 +32,6 @@ SETTLED = "training/model.json"
 LAYERS, BANK, VECTORS = "training/layers.json", "training/dictionary.safetensors", "training/vectors.safetensors"
 BANK_STATS = "training/dictionary.json"
 EVALUATION, EVALUATION_PAGE, ROWS = "evaluation.json", "evaluation.html", "rows.jsonl"
-TINY = "tiny"
 
 
 class Inputs:
@@ -109,9 +110,7 @@ class Job:
     @cached_property
     def settled(self) -> dict[str, Any]:
         """`training/model.json`: which model is edited, once that is settled."""
-        import json
-
-        data: dict[str, Any] = json.loads(self.file(SETTLED).read_text(encoding="utf-8"))
+        data: dict[str, Any] = read_json(self.file(SETTLED))
         return data
 
     @property
@@ -168,7 +167,7 @@ class ModelSource:
         layer = self.cfg.layer
         if layer == "auto":
             return
-        count = TINY_LAYERS if self.tiny else self.lm.n_layers
+        count = TINY_BLOCKS if self.tiny else self.lm.n_layers
         if layer >= count:
             raise InputError(
                 f"--layer {layer}: {self.id.name} has blocks 0 to {count - 1}",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
-from kedit.files import write_json
+from kedit.files import read_json, write_json
 from kedit.progress import say
 from kedit.stages.asking import candidate_layers
 from kedit.stages.job import LAYERS, Job
@@ -33,7 +32,7 @@ def choose_layer(job: Job) -> None:
 
 def layers(job: Job) -> dict[str, Any]:
     """`training/layers.json`."""
-    data: dict[str, Any] = json.loads(job.file(LAYERS).read_text(encoding="utf-8"))
+    data: dict[str, Any] = read_json(job.file(LAYERS))
     return data
 
 

@@ -41,12 +41,10 @@ def bind_slots(job: Job) -> None:
 def make_prompts(job: Job) -> None:
     """Labelled prompts with their splits: prompts.jsonl."""
     cfg = job.cfg
-    inputs = {"seed": cfg.seed, "max_subjects": cfg.max_subjects, "style": cfg.prompt_style}
+    inputs = {"seed": cfg.seed, "max_subjects": cfg.max_subjects}
     with job.stage("prompts", inputs, PROMPTS_VERSION, [PROMPTS], after=["ontology", "slots"]) as stage:
         if stage.needed:
-            prompts = build_prompts(
-                job.ontology, job.slots, job.relations, seed=cfg.seed, max_subjects=cfg.max_subjects, style=cfg.prompt_style
-            )
+            prompts = build_prompts(job.ontology, job.slots, job.relations, seed=cfg.seed, max_subjects=cfg.max_subjects)
             if not prompts.asked:
                 place = Place(job.ontology.source)
                 raise InputError("nothing to align: no prompt can be made", place=place, advice=_dropped(prompts.dropped))

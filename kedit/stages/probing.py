@@ -62,7 +62,5 @@ def dry_run(cfg: AlignConfig) -> dict[str, Any]:
 def _prompts(inputs: Inputs) -> tuple[SlotMap, PromptSet]:
     cfg = inputs.cfg
     slots = build_slots(inputs.ontology, inputs.relations)
-    prompts = build_prompts(
-        inputs.ontology, slots, inputs.relations, seed=cfg.seed, max_subjects=cfg.max_subjects, style=cfg.prompt_style
-    )
+    prompts = build_prompts(inputs.ontology, slots, inputs.relations, seed=cfg.seed, max_subjects=cfg.max_subjects)
     return slots, prompts

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit.errors import InputError, Place
+from kedit.files import read_json
 
 if TYPE_CHECKING:
     from kedit.editing import ResolvedRecipe
@@ -55,10 +54,10 @@ def inspection(path: Path) -> dict[str, Any]:
         slots = SlotMap.model_validate_json(run.file(SLOTS).read_text(encoding="utf-8"))
         document["slots"] = slots.model_dump(mode="json", by_alias=True)
     if run.done("model"):
-        document["edited_model"] = _json(run.file(SETTLED))
+        document["edited_model"] = read_json(run.file(SETTLED))
     if run.done("slot training"):
-        layer = _json(run.file(LAYERS))["chosen"]
-        own = _json(run.file(f"{sae_folder(layer)}/cfg.json"))["metadata"]["kedit"]
+        layer = read_json(run.file(LAYERS))["chosen"]
+        own = read_json(run.file(f"{sae_folder(layer)}/cfg.json"))["metadata"]["kedit"]
         document["strength"] = own["strength"]
         document["strength_curve"] = own["strength_curve"]
         document["thresholds"] = {
@@ -66,12 +65,5 @@ def inspection(path: Path) -> dict[str, Any]:
             for slot, row in zip(slots.slots, own["slots"], strict=True)
         }
     if run.done("evaluation"):
-        document["evaluation"] = _json(run.file(EVALUATION))
+        document["evaluation"] = read_json(run.file(EVALUATION))
     return document
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("is missing or damaged", place=Place(path), advice="Align again: what is whole is kept.") from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from kedit import __version__
+from kedit.files import read_json
 from kedit.stages.job import BANK_STATS, EVALUATION, EVALUATION_PAGE, ROWS, Job
 from kedit.stages.layers import chosen_layer, layers
 
@@ -44,12 +44,12 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
     sae, found = load_aligned(job), layers(job)
     known = summary(job.knowledge, job.prompts, job.ontology)
     # The preset `paper` trains the bank on, and measures it again.
-    bank = sae.metadata.get("dictionary") or json.loads(job.file(BANK_STATS).read_text(encoding="utf-8"))
+    bank = sae.metadata.get("dictionary") or read_json(job.file(BANK_STATS))
     stats = {**bank, "n_slots": len(job.slots)}
     rows = [{key: value for key, value in row.items() if key in Layer.model_fields} for row in found["rows"]]
     return Evaluation.model_validate(
         {
-            "protocol": Protocol(seed=job.cfg.seed, strength=sae.metadata["strength"], prompt_style=job.cfg.prompt_style),
+            "protocol": Protocol(seed=job.cfg.seed, strength=sae.metadata["strength"], prompt_style=job.prompts.style),
             "run": run_info(job),
             "hook_point": sae.hook_point,
             "knowledge": {term: Knowledge.model_validate(row) for term, row in known.items()},
