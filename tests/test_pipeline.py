@@ -168,6 +168,8 @@ def test_from_an_ontology_to_a_verified_swap(
         run = pipeline.align(cfg)
         assert files(Path("run")) == first
 
+    assert pipeline.dry_run(cfg)["changed since"] == []
+    assert pipeline.dry_run(cfg.model_copy(update={"seed": 7}))["changed since"] == [f"seed: {cfg.seed}, now 7"]
     evaluation = run.evaluation
     assert evaluation.run.taught
     assert evaluation.run.path == "run"

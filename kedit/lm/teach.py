@@ -26,6 +26,7 @@ GRADED = 1000
 BEGINNERS = 0.125
 BEGINNERS_KNOW = 0.9
 FEWEST_BEGINNERS = 200
+FEWEST_UPDATES = 1000
 LEARNT_LOSS = 0.1
 REVISIT = 0.25
 POOL_BATCHES = 16
@@ -70,21 +71,23 @@ def teach(
     if not examples:
         raise InputError("There is nothing to teach: no example was given.")
     small = sum(parameter.numel() for parameter in lm.model.parameters()) < SMALL
-    epochs = epochs if epochs is not None else 40 if small else 8
     lr = lr if lr is not None else 2e-3 if small else 1e-4
     model = copy.deepcopy(lm.model).eval()
     taught = replace(lm, model=model, blocks=model.get_submodule(lm.blocks_path))
     parameters = _trainable(taught, trainable_from)
     answers = [f" {answer.strip()}\n" for _, answer in examples]
     pairs = lm.encode_continuations([prompt for prompt, _ in examples], answers)
-    texts = 16 if small else 8
-    per_text = per_text if per_text is not None else max(1, min(EXAMPLES_PER_TEXT, len(examples) // texts))
+    texts, most = (16, EXAMPLES_PER_TEXT) if small else (32, 1)
+    per_text = per_text if per_text is not None else max(1, min(most, len(examples) // texts))
+    batch_size = batch_size if batch_size is not None else texts * per_text
+    if epochs is None:
+        epochs = max(40, FEWEST_UPDATES * batch_size // len(examples)) if small else 8
     pupil = Pupil(
         model=model,
         pairs=pairs,
         optimizer=torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01 if small else 0.0, fused=True),
         lr=lr,
-        batch_size=batch_size if batch_size is not None else texts * per_text,
+        batch_size=batch_size,
         per_text=min(per_text, _fitting(model, pairs)),
     )
     generator = torch.Generator().manual_seed(seed)
@@ -203,8 +206,9 @@ def _batches(pupil: Pupil, visited: Tensor, generator: torch.Generator) -> Itera
         ordered = pool[lengths[pool].argsort(stable=True)]
         batches += ordered.split(pupil.batch_size)
     for index in torch.randperm(len(batches), generator=generator).tolist():
+        batch = batches[index]
         # Examples of one length are often of one carrier; a text should mix them.
-        yield batches[index][torch.randperm(len(batches[index]), generator=generator)]
+        yield batch[torch.randperm(len(batch), generator=generator)] if pupil.per_text > 1 else batch
 
 
 def _step(pupil: Pupil, batch: Tensor, lr: float) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from kedit.config import AlignConfig
 from kedit.curriculum.answers import matchers
 from kedit.curriculum.prompts import PromptSet, build_prompts, quadrant
 from kedit.curriculum.slots import SlotMap, build_slots
-from kedit.manifest import MANIFEST, read_manifest
+from kedit.manifest import MANIFEST, Manifest, read_manifest
 from kedit.stages.job import Inputs, ModelSource
 
 
@@ -40,12 +40,13 @@ def dry_run(cfg: AlignConfig) -> dict[str, Any]:
     inputs = Inputs(cfg)
     slots, prompts = _prompts(inputs)
     folder = cfg.run_directory()
-    stages = read_manifest(folder).stages if (folder / MANIFEST).is_file() else {}
+    run = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     by_relation = Counter(inputs.ontology.curie(str(prompt.relation)) for prompt in prompts.asked)
     return {
         "schema": "kedit.dry-run/1",
         "run": str(folder),
-        "stages done": [name for name, record in stages.items() if record.status == "done"],
+        "stages done": [name for name, record in run.stages.items() if record.status == "done"] if run else [],
+        "changed since": _changed(run, inputs) if run else [],
         "ontology": inputs.ontology.source,
         "model": cfg.model,
         "layer": cfg.layer,
@@ -57,6 +58,13 @@ def dry_run(cfg: AlignConfig) -> dict[str, Any]:
         "quadrants": dict(Counter(name for prompt in prompts.asked if (name := quadrant(prompt)) is not None)),
         "dropped": dict(prompts.dropped),
     }
+
+
+def _changed(run: Manifest, inputs: Inputs) -> list[str]:
+    """Inputs that are not those of the stages that are done: what depends on them will be made again, or refused."""
+    now = inputs.cfg.model_dump(mode="json", exclude={"overwrite"})
+    settings = [f"{key}: {run.config.get(key)}, now {value}" for key, value in now.items() if run.config.get(key) != value]
+    return (["ontology"] if run.ontology.sha256 != inputs.ontology.sha256 else []) + settings
 
 
 def _prompts(inputs: Inputs) -> tuple[SlotMap, PromptSet]:
