@@ -197,10 +197,9 @@ def test_the_published_objective_binds_and_its_read_back_is_measured(
         run = pipeline.align(AlignConfig(ontology=ontology, model="tiny", preset="paper", layer=2, out=Path("run")))
     about, evaluation = run.sae.metadata, run.evaluation
     assert (evaluation.run.preset, about["preset"], about["read_back"], about["target"]) == ("paper", "paper", False, None)
-    # Cross-entropy binds by comparison: the absolute level that a threshold needs is not trained. K - 1 values tell K classes
-    # apart, so one slot may rise by less where it is asked for than it varies elsewhere.
+    # Cross-entropy binds by comparison; the absolute level that a threshold needs is not trained.
     assert about["losses"]["bind"] < 0.3
-    assert sorted(slot["balanced_accuracy"] for slot in about["slots"])[1] > 0.8
+    assert min(slot["balanced_accuracy"] for slot in about["slots"]) > 0.8
     assert evaluation.binding.quadrants["seen_template_seen_subject"].accuracy > 0.4
     assert evaluation.locality.read_back is not None
     assert evaluation.locality.read_back > 0.05

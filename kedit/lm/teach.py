@@ -26,13 +26,14 @@ GRADED = 1000
 BEGINNERS = 0.125
 BEGINNERS_KNOW = 0.9
 FEWEST_BEGINNERS = 200
-FEWEST_UPDATES = 1000
 LEARNT_LOSS = 0.1
 REVISIT = 0.25
 POOL_BATCHES = 16
+FEWEST_IN_TEXTS = 1000
 EXAMPLES_PER_TEXT = 5
-"""For models made from scratch: only a text of several questions teaches that the last one counts, and to gather it early where
-it ends. Swaps of `tiny` hit 0.84 with one example a text, 0.97 with five (family.ttl, validation, seed 101)."""
+"""For models made from scratch with at least `FEWEST_IN_TEXTS` examples: only a text of several questions teaches that the last
+one counts, and to gather it early where it ends. Swaps of `tiny` hit 0.84 with one example a text, 0.97 with five (family.ttl,
+validation, seed 101)."""
 
 
 class Pupil(NamedTuple):
@@ -71,17 +72,17 @@ def teach(
     if not examples:
         raise InputError("There is nothing to teach: no example was given.")
     small = sum(parameter.numel() for parameter in lm.model.parameters()) < SMALL
+    epochs = epochs if epochs is not None else 40 if small else 8
     lr = lr if lr is not None else 2e-3 if small else 1e-4
     model = copy.deepcopy(lm.model).eval()
     taught = replace(lm, model=model, blocks=model.get_submodule(lm.blocks_path))
     parameters = _trainable(taught, trainable_from)
     answers = [f" {answer.strip()}\n" for _, answer in examples]
     pairs = lm.encode_continuations([prompt for prompt, _ in examples], answers)
-    texts, most = (16, EXAMPLES_PER_TEXT) if small else (32, 1)
-    per_text = per_text if per_text is not None else max(1, min(most, len(examples) // texts))
-    batch_size = batch_size if batch_size is not None else texts * per_text
-    if epochs is None:
-        epochs = max(40, FEWEST_UPDATES * batch_size // len(examples)) if small else 8
+    if per_text is None:
+        per_text = EXAMPLES_PER_TEXT if small and len(examples) >= FEWEST_IN_TEXTS else 1
+    if batch_size is None:
+        batch_size = 16 * per_text if per_text > 1 else 32
     pupil = Pupil(
         model=model,
         pairs=pairs,
