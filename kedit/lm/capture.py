@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import torch
@@ -33,6 +33,13 @@ def capture_positions(
             found += _batch(lm, [texts[i] for i in index], layer)
             advance(len(index))
     return torch.cat(found)
+
+
+@torch.no_grad()
+def first_states(lm: LanguageModel, tokens: Iterable[int], layer: int) -> Tensor:
+    """States [n, d] after block `layer` of tokens that begin a text: in most models attention sinks, of enormous norm."""
+    ids = torch.tensor(sorted(set(tokens))[:ROWS_PER_BATCH], device=lm.device)[:, None]
+    return _states(lm, DynamicCache(config=lm.model.config), ids, torch.ones_like(ids), layer)[:, 0]
 
 
 def _batch(lm: LanguageModel, rows: Sequence[Sequence[int]], layer: int) -> list[Tensor]:

@@ -98,6 +98,8 @@ def binding_line(binding: Binding) -> Text:
     if others:
         text.append(f" · other quadrants at least {fmt.share(min(others))}", "dim")
     text.append(f" · false positives {fmt.share(binding.false_positive_rate)}")
+    if binding.background_rate is not None:
+        text.append(f" · on at {binding.background_rate:.2%} of background tokens", "dim")
     return text
 
 

@@ -22,13 +22,20 @@ class Reader(NamedTuple):
     b: Tensor
 
 
-def train_reader(x: Tensor, labels: Tensor, n_relations: int, *, decay: float = DECAY, steps: int = 400) -> Reader:
+def train_reader(
+    x: Tensor, labels: Tensor, n_relations: int, *, sinks: Tensor | None = None, decay: float = DECAY, steps: int = 400
+) -> Reader:
     """Fit W, b on states `x` [n, d] with multi-hot `labels` [n, K]; the first `n_relations` slots exclude each other.
 
     Loss: cross-entropy among relation slots where one is on, binary cross-entropy of every slot at threshold 1/2, and the
     squared distance of u to 0 / 1, which keeps natural reads tight so that edits speak in the same unit. States are
     whitened first (PCA of x, shrunk by `decay`), so that carrier variance does not drown the relation.
+
+    `sinks` [s, d]: states of attention sinks (Sun et al., arXiv 2402.17762), a hundred times as long as others and all but
+    parallel. Reads are blind to their direction: along it a linear read says nothing, and there it would say it loudly.
     """
+    blind = torch.zeros(1, x.shape[1]) if sinks is None or not len(sinks) else F.normalize(sinks.mean(0, keepdim=True), dim=1)
+    x = _without(x, blind)
     mean, whiten = _whitening(x, decay)
     features = (x - mean) @ whiten
     labels = labels.to(features.dtype)
@@ -51,8 +58,13 @@ def train_reader(x: Tensor, labels: Tensor, n_relations: int, *, decay: float = 
         return loss
 
     optimizer.step(closure)
-    W = whiten @ V.detach()
+    W = _without((whiten @ V.detach()).T, blind).T
     return Reader(W, c.detach() - mean @ W)
+
+
+def _without(x: Tensor, direction: Tensor) -> Tensor:
+    """Rows x [n, d] with their part along a unit vector [1, d] taken out."""
+    return x - (x @ direction.T) * direction
 
 
 def _whitening(x: Tensor, decay: float) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kedit.curriculum.splits import unit_hash
 from kedit.files import load_tensors, save_tensors, write_json
@@ -28,6 +28,13 @@ DECISION_WEIGHT = 4
 """How often a decision state counts: slots work there, and it is one position of a prompt's many."""
 
 
+class BackgroundStates(NamedTuple):
+    """States [n, d] of background text: those to train on, and those of the texts that nothing is trained on."""
+
+    training: Tensor
+    held: Tensor
+
+
 def pretrain_dictionary(job: Job) -> None:
     """Train the free bank: training/dictionary.safetensors and what it is worth, training/dictionary.json."""
     size = {"width": WIDTH, "k": K, "steps": STEPS, "batch": BATCH, "prompts": PROMPTS, "background": [SEQUENCES, TOKENS]}
@@ -37,12 +44,11 @@ def pretrain_dictionary(job: Job) -> None:
             from kedit.sae.pretrain import pretrain
 
             layer = chosen_layer(job)
-            text = background(job)
-            x = _training_positions(job, layer, text[HELD_SEQUENCES:])
+            x = _training_positions(job, layer)
             d = x.shape[1]
             bank = pretrain(x, n_free=WIDTH * d, k=min(K, WIDTH * d), steps=STEPS, batch=BATCH, seed=job.cfg.seed)
             save_tensors(job.file(BANK), bank._asdict())
-            write_json(job.file(BANK_STATS), measured(job, layer, bank, text[:HELD_SEQUENCES]))
+            write_json(job.file(BANK_STATS), measured(job, layer, bank))
 
 
 def load_bank(job: Job) -> FreeBank:
@@ -59,7 +65,22 @@ def background(job: Job) -> Tensor:
     return background_text(job.lm, sequences=SEQUENCES, tokens=TOKENS)
 
 
-def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:
+def background_states(job: Job, layer: int) -> BackgroundStates:
+    """States of that text at a block, read once in a process."""
+    from kedit.lm.capture import capture_positions
+
+    if layer not in job.background:
+        job.background.clear()
+        text = background(job)
+        training, held = (
+            capture_positions(job.lm, part.tolist(), ["background"] * len(part), layer, "capturing background")
+            for part in (text[HELD_SEQUENCES:], text[:HELD_SEQUENCES])
+        )
+        job.background[layer] = BackgroundStates(training, held)
+    return job.background[layer]
+
+
+def _training_positions(job: Job, layer: int) -> Tensor:
     """All positions but the first of training prompts (a sample by hash), their decision states again, and background text."""
     import torch
 
@@ -73,15 +94,13 @@ def _training_positions(job: Job, layer: int, text: Tensor) -> Tensor:
     prompts = sorted(prompts, key=lambda prompt: (unit_hash("dictionary", job.cfg.seed, prompt.id), prompt.id))[:PROMPTS]
     ids = job.lm.encode_batch([prompt.text for prompt in prompts])
     positions = capture_positions(job.lm, ids, [prompt.carrier for prompt in prompts], layer, "capturing prompts")
-    free = capture_positions(job.lm, text.tolist(), ["background"] * len(text), layer, "capturing background")
-    return torch.cat([positions, decisions.repeat(DECISION_WEIGHT, 1), free])
+    return torch.cat([positions, decisions.repeat(DECISION_WEIGHT, 1), background_states(job, layer).training])
 
 
-def measured(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, Any]:
+def measured(job: Job, layer: int, bank: FreeBank) -> dict[str, Any]:
     """Figures on held-out decision positions and, apart, on background positions that were not trained on."""
     import torch
 
-    from kedit.lm.capture import capture_positions
     from kedit.sae.pretrain import dictionary_stats
     from kedit.stages.asking import reading
     from kedit.stages.splicing import kl_at_decisions, kl_on_text
@@ -89,10 +108,10 @@ def measured(job: Job, layer: int, bank: FreeBank, text: Tensor) -> dict[str, An
     held = [i for i, p in enumerate(job.prompts.prompts) if p.carrier_split == "heldout" and p.subject_split in (None, "test")]
     held = held or list(range(len(job.prompts.prompts)))
     states = reading(job, job.lm).states[layer][held]
-    free = capture_positions(job.lm, text.tolist(), ["background"] * len(text), layer, "capturing background")
+    free = background_states(job, layer).held
     chosen = _sample([job.prompts.prompts[i] for i in held], job.cfg.seed)
     spliced = {"kl_spliced": kl_at_decisions(job.lm, layer, bank, chosen)}
-    beside = {"kl_spliced": kl_on_text(job.lm, layer, bank, text)}
+    beside = {"kl_spliced": kl_on_text(job.lm, layer, bank, background(job)[:HELD_SEQUENCES])}
     # Decision states alone are too few to tell a rare latent from a dead one.
     dead = {"dead": dictionary_stats(bank, torch.cat([states, free]))["dead"]}
     return {

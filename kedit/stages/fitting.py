@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from kedit.lm.capture import capture_positions
+from kedit.lm.capture import capture_positions, first_states
 from kedit.lm.swaps import SwapData
 from kedit.machine import fast_training
 from kedit.sae.binding import Reader, train_reader
@@ -52,18 +52,29 @@ def _with_silence(job: Job, layer: int, index: list[int]) -> States:
         return states
     ids = job.lm.encode_batch([prompt.text for prompt in silent])
     others = capture_positions(job.lm, ids, ["silent"] * len(ids), layer, "reading negatives")
-    others = others[typical(others)]
     pick = torch.randperm(len(others), generator=torch.Generator().manual_seed(job.cfg.seed))[:NEGATIVE_POSITIONS]
-    x = torch.cat([states.x, others[pick]])
-    return States(x, torch.cat([states.labels, torch.zeros(len(pick), states.labels.shape[1])]))
+    return add_silence(states, others[pick])
 
 
-def fit_reader(job: Job, states: States) -> Reader:
+def add_silence(states: States, x: Tensor) -> States:
+    """The states with others [n, d] among them at which no slot is to be on."""
+    x = x[typical(x)]
+    return States(torch.cat([states.x, x]), torch.cat([states.labels, torch.zeros(len(x), states.labels.shape[1])]))
+
+
+def fit_reader(job: Job, layer: int, states: States) -> Reader:
     """Read columns of all slots, in slot order."""
     order = slot_order(job.slots)
-    reader = train_reader(states.x, states.labels[:, order], len(job.slots.relations))
+    reader = train_reader(states.x, states.labels[:, order], len(job.slots.relations), sinks=_sinks(job, layer, states))
     back = torch.tensor(order).argsort()
     return Reader(reader.W[:, back], reader.b[back])
+
+
+def _sinks(job: Job, layer: int, states: States) -> Tensor:
+    """States of first tokens, as far as they are of outlying norm beside those that slots are trained on."""
+    texts = {prompt.carrier: prompt.text for prompt in job.prompts.prompts if is_training(prompt)}
+    firsts = first_states(job.lm, [row[0] for row in job.lm.encode_batch(list(texts.values()))], layer)
+    return firsts[~typical(torch.cat([states.x, firsts]))[len(states.x) :]]
 
 
 def mean_differences(job: Job, layer: int) -> Tensor:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
     from kedit.lm.reading import Reading
     from kedit.lm.swaps import SwapData
+    from kedit.stages.dictionary import BackgroundStates
 
 ONTOLOGY, SLOTS, PROMPTS, KNOWLEDGE, MODEL = "ontology.ttl", "slots.json", "prompts.jsonl", "knowledge.json", "model"
 SETTLED = "training/model.json"
@@ -69,6 +70,8 @@ class Job:
         """Weight fingerprint -> what that model made of the prompts."""
         self.swaps: dict[int, SwapData] = {}
         """Block -> training swaps."""
+        self.background: dict[int, BackgroundStates] = {}
+        """Block -> states of background text."""
 
     @contextmanager
     def stage(

@@ -10,7 +10,7 @@ from kedit.progress import say
 from kedit.stages.asking import candidate_layers
 from kedit.stages.job import LAYERS, Job
 
-STAGE_VERSION = 5
+STAGE_VERSION = 6
 PROMPTS, STEPS, BATCH = 600, 60, 64
 ITEMS = 300
 """Validation items at each block."""
@@ -68,7 +68,7 @@ def _try(job: Job, layer: int) -> dict[str, Any]:
     from kedit.verification.outcomes import EDIT
 
     states, valid = training_states(job, layer), validation_states(job, layer)
-    reader = fit_reader(job, states)
+    reader = fit_reader(job, layer, states)
     data = swap_data(job, layer, PROMPTS)
     rows = fit_rows(job, data, reader, mean_differences(job, layer), STEPS, BATCH, f"trying block {layer}")
     sae = slots_alone(layer, calibrated(reader, all_rows(job, states, rows), states, valid))

@@ -10,7 +10,7 @@ from torch import Tensor
 from kedit.sae.binding import Reader
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.sae.paper import NONE, moved_origin, train_published
-from kedit.stages.dictionary import HELD_SEQUENCES, K, background, load_bank, measured
+from kedit.stages.dictionary import K, load_bank, measured
 from kedit.stages.examples import States, answer_to, is_training
 from kedit.stages.fitting import all_rows, fit_reader
 from kedit.stages.job import Job
@@ -34,7 +34,7 @@ def sizes() -> dict[str, Any]:
     return {"steps": STEPS, "batch": BATCH, "k": K, "strengths": STRENGTHS}
 
 
-def fit_published(job: Job, states: States) -> Fitted:
+def fit_published(job: Job, layer: int, states: States) -> Fitted:
     """Slots and bank on the training states. Class slots are not part of the method: they read as in `causal`."""
     index = [slot.index for slot in job.slots.relations]
     relation, token = _targets(job, len(states.x))
@@ -44,7 +44,7 @@ def fit_published(job: Job, states: States) -> Fitted:
         states.x, relation, token, bank, len(index), k=k, steps=STEPS, batch=BATCH, seed=job.cfg.seed, label="published objective"
     )
     d, n_slots = len(made.W), len(job.slots)
-    reader = fit_reader(job, states) if n_slots > len(index) else Reader(torch.zeros(d, n_slots), torch.zeros(n_slots))
+    reader = fit_reader(job, layer, states) if n_slots > len(index) else Reader(torch.zeros(d, n_slots), torch.zeros(n_slots))
     reader.W[:, index], reader.b[index] = made.W, made.b
     on = states.labels[:, index] > 0
     u = states.x @ made.W + made.b
@@ -61,7 +61,7 @@ def published_metadata(job: Job, sae: AlignedSAE, fitted: Fitted) -> dict[str, A
         "read_back": False,
         "target": None,
         "losses": fitted.losses,
-        "dictionary": {**measured(job, sae.layer, whole, background(job)[:HELD_SEQUENCES]), "n_free": sae.n_free},
+        "dictionary": {**measured(job, sae.layer, whole), "n_free": sae.n_free},
     }
 
 

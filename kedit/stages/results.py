@@ -53,7 +53,7 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
             "run": run_info(job),
             "hook_point": sae.hook_point,
             "knowledge": {term: Knowledge.model_validate(row) for term, row in known.items()},
-            "binding": measured.binding,
+            "binding": measured.binding.model_copy(update={"background_rate": sae.metadata["background_rate"]}),
             "swap": measured.swap,
             "controls": measured.controls,
             "locality": measured.locality,

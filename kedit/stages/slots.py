@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kedit
 from kedit.files import load_tensors, save_tensors
-from kedit.stages.dictionary import load_bank
+from kedit.stages.dictionary import background_states, load_bank
 from kedit.stages.job import VECTORS, Job
 from kedit.stages.layers import chosen_layer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kedit.stages.examples import States
     from kedit.verification.setting import Setting
 
-STAGE_VERSION = 4
+STAGE_VERSION = 5
 VECTORS_VERSION = 3
 PROMPTS, STEPS, BATCH = 2000, 400, 64
 STRENGTHS = (0.75, 1.0, 1.25, 1.5)
@@ -116,6 +116,7 @@ def _trained(job: Job, layer: int) -> AlignedSAE:
 
 def _causal(job: Job, layer: int) -> AlignedSAE:
     from kedit.stages.fitting import (
+        add_silence,
         all_rows,
         calibrated,
         fit_reader,
@@ -126,7 +127,10 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
     )
 
     states, valid = training_states(job, layer), validation_states(job, layer)
-    reader = fit_reader(job, states)
+    if not job.settled["taught"]:
+        # What a taught copy writes are its lessons, which do ask.
+        states = add_silence(states, background_states(job, layer).training)
+    reader = fit_reader(job, layer, states)
     rows = fit_rows(job, swaps_at(job, layer), reader, mean_differences(job, layer), STEPS, BATCH, "training write rows")
     slots = calibrated(reader, all_rows(job, states, rows), states, valid)
     return _assembled(job, layer, load_bank(job), slots, states, STRENGTHS)
@@ -137,7 +141,7 @@ def _published(job: Job, layer: int) -> AlignedSAE:
     from kedit.stages.published import STRENGTHS, fit_published, published_metadata
 
     states, valid = training_states(job, layer), validation_states(job, layer)
-    fitted = fit_published(job, states)
+    fitted = fit_published(job, layer, states)
     sae = _assembled(job, layer, fitted.bank, calibrated(fitted.reader, fitted.rows, states, valid), states, STRENGTHS)
     return replace(sae, metadata={**sae.metadata, **published_metadata(job, sae, fitted)})
 
@@ -154,11 +158,20 @@ def _assembled(job: Job, layer: int, bank: FreeBank, slots: Calibrated, states: 
     curve = best_strength(setting, items, EDIT, strengths, "choosing the strength")
     metadata = _metadata(job, states) | {
         **slots.metadata,
+        "background_rate": _background_rate(job, setting.sae),
         "unread": list(slots.unread),
         "strength": curve.best,
         "strength_curve": [{"strength": strength, "hit": hit} for strength, hit in curve.hits.items()],
     }
     return AlignedSAE.with_slots(layer, bank, slots.W, slots.b, slots.D, slots.threshold, metadata)
+
+
+def _background_rate(job: Job, sae: AlignedSAE) -> float | None:
+    """How often any relation slot is on in text that asks nothing and that nothing was trained on."""
+    if job.settled["taught"]:
+        return None
+    active = sae.slot_active(background_states(job, sae.layer).held)[:, [slot.index for slot in job.slots.relations]]
+    return active.any(1).double().mean().item()
 
 
 def _metadata(job: Job, states: States) -> dict[str, Any]:

@@ -71,6 +71,9 @@ class Binding(Model):
     auroc: dict[str, Number] = {}
     false_positive_rate: Number = None
     negatives: int = 0
+    background_rate: Number = None
+    """Share of the tokens of held-out background text at which any relation slot is on; none for a taught copy, whose own
+    text is full of questions."""
 
 
 class Rate(Model):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from kedit.lm.capture import capture_positions
+from kedit.lm.capture import capture_positions, first_states
 from kedit.lm.hooks import residual_hook
 
 TEXTS = ("The capital of France is", "The capital of Peru is", "Who lives in Norway?")
@@ -34,3 +34,11 @@ def test_what_a_carrier_says_itself_is_captured_once(random_lm: Any) -> None:
     shared = next(i for i, (a, b) in enumerate(zip(*ids, strict=False)) if a != b)
     found = capture_positions(lm, ids, ["same", "same"], 1)
     assert len(found) == (shared - 1) + sum(len(row) - shared for row in ids)
+
+
+def test_first_states_are_those_of_texts_of_one_token(lm: Any) -> None:
+    found = first_states(lm, [9, 4, 9], layer=1)
+    kept: list[torch.Tensor] = []
+    with torch.no_grad(), residual_hook(lm.blocks[1], lambda hidden: kept.append(hidden.clone())):
+        lm.model(input_ids=torch.tensor([[4], [9]]))
+    torch.testing.assert_close(found, kept[0][:, 0])

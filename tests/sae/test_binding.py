@@ -44,3 +44,14 @@ def test_permuted_labels_read_nothing_new() -> None:
     u = x[300:450] @ reader.W + reader.b
     right = (u.argmax(1) == labels[300:450].argmax(1)).float().mean()
     assert right < 0.55
+
+
+def test_attention_sinks_are_not_read() -> None:
+    x, labels = planted()
+    direction = torch.nn.functional.normalize(torch.randn(x.shape[1], generator=torch.Generator().manual_seed(2)), dim=0)
+    sinks = 2000 * direction + 0.1 * torch.randn(20, x.shape[1], generator=torch.Generator().manual_seed(3))
+    plain, blind = train_reader(x, labels, 3), train_reader(x, labels, 3, sinks=sinks[:10])
+    assert (sinks[10:] @ plain.W + plain.b).abs().max() > 10
+    assert (sinks[10:] @ blind.W + blind.b).abs().max() < 1
+    u = x @ blind.W + blind.b
+    assert ((u > 0.5) == (labels > 0)).float().mean() > 0.99
