@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -63,6 +63,12 @@ class Manifest(_Frozen):
     stages: dict[str, StageRecord] = {}
     timing: dict[str, float] = {}
     """Stage -> seconds of its last run."""
+
+    @property
+    def wording(self) -> dict[str, Any]:
+        """In which words the run's ontology is read: keyword arguments of `load_ontology`."""
+        labels = self.config.get("label_property")
+        return {"label_property": labels if isinstance(labels, list) else [], "lang": str(self.config.get("lang") or "en")}
 
 
 def read_manifest(path: Path) -> Manifest:

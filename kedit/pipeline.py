@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedit.config import AlignConfig
 from kedit.editing import Plan, load_recipe, make_plan
 from kedit.editing.plan import run_folder
+from kedit.files import atomic
 from kedit.progress import say
 from kedit.stages import asked, probing, reports
 from kedit.stages.aligned import AlignedRun, AnyRecipe
@@ -39,7 +40,7 @@ def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: 
     source.check()
     with open_job(inputs, source) as job:
         if activations is not None:
-            shutil.copytree(activations, job.file("activations"), dirs_exist_ok=True)
+            _share(activations, job.file("activations"))
         keep_ontology(job)
         bind_slots(job)
         make_prompts(job)
@@ -52,6 +53,14 @@ def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: 
         evaluate(job)
         say(f"Done: {job.run.path}" if job.ran else f"Nothing to do: {job.run.path} is up to date.")
     return AlignedRun(cfg.run_directory(), model=model, device=cfg.device)
+
+
+def _share(activations: Path, own: Path) -> None:
+    """Copy what another run has read and this one has not, each file whole or not at all."""
+    for file in activations.glob("*.safetensors"):
+        if not (own / file.name).is_file():
+            with atomic(own / file.name) as temporary:
+                shutil.copyfile(file, temporary)
 
 
 def load_run(path: Path | str, *, model: LanguageModel | None = None, device: str = "auto") -> AlignedRun:

@@ -133,6 +133,7 @@ def test_from_an_ontology_to_a_verified_swap(
     ontology: Path, tmp_path: Path, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from kedit import pipeline
+    from kedit.lm import knowledge
     from kedit.stages import slots
 
     monkeypatch.chdir(tmp_path)
@@ -167,6 +168,13 @@ def test_from_an_ontology_to_a_verified_swap(
         Path("run").rename("interrupted")
         run = pipeline.align(cfg)
         assert files(Path("run")) == first
+        # Untaught, a model's own text is not its lessons: slots learn to be silent there too.
+        monkeypatch.setattr(knowledge, "ENOUGH_FACTS", 20)
+        untaught = pipeline.align(cfg.model_copy(update={"out": Path("untaught"), "teach": "never"}), model=run.lm)
+        assert not untaught.evaluation.run.taught
+        assert untaught.evaluation.binding.background_rate is not None
+        assert run.evaluation.binding.background_rate is None
+        assert untaught.sae.metadata["training_states"] > run.sae.metadata["training_states"]
 
     assert pipeline.dry_run(cfg)["changed since"] == []
     assert pipeline.dry_run(cfg.model_copy(update={"seed": 7}))["changed since"] == [f"seed: {cfg.seed}, now 7"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from kedit.config import AlignConfig
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
+from kedit.errors import InputError
 from kedit.progress import say
 from kedit.verification.metrics import estimate, paired_difference, select, share
 from kedit.verification.outcomes import EDIT, SwapRow, load_rows
@@ -26,12 +27,12 @@ def over_seeds(cfg: AlignConfig, seeds: Sequence[int]) -> dict[str, Any]:
     root = cfg.run_directory()
     evaluations: dict[int, Evaluation] = {}
     rows: dict[int, list[SwapRow]] = {}
-    shared = root / "activations" if (root / "activations").is_dir() else None
+    shared = root / "activations"
     for seed in seeds:
         out = root.with_name(f"{root.name}-seed{seed}")
         say(f"seed {seed}: {out}")
         run = align(cfg.model_copy(update={"seed": seed, "out": out}), activations=shared)
-        shared = shared or out / "activations"
+        shared = shared if shared.is_dir() else out / "activations"
         evaluations[seed] = run.evaluation
         rows[seed] = load_rows(out / "rows.jsonl")
     return summary(evaluations, rows)
@@ -64,9 +65,15 @@ def _figures(evaluations: Iterable[Evaluation]) -> dict[str, list[float | None]]
         found.setdefault(name, []).append(value)
 
     for evaluation in evaluations:
-        quadrant = evaluation.swap.quadrants[HEADLINE_QUADRANT]
-        add("binding accuracy", evaluation.binding.quadrants[HEADLINE_QUADRANT].accuracy)
+        bound, quadrant = evaluation.binding.quadrants.get(HEADLINE_QUADRANT), evaluation.swap.quadrants.get(HEADLINE_QUADRANT)
+        if bound is None or quadrant is None:
+            raise InputError(
+                f"{evaluation.run.path}: no swap could be measured on unseen carriers x unseen subjects",
+                advice="The ontology is too small to hold subjects out; `kedit align` shows what can be measured.",
+            )
+        add("binding accuracy", bound.accuracy)
         add("false positives on negatives", evaluation.binding.false_positive_rate)
+        add("on at background tokens", evaluation.binding.background_rate)
         add("swap hit (macro)", quadrant.hit_macro)
         add("ordered pairs that count", quadrant.pairs)
         add("worst pair", quadrant.worst.hit if quadrant.worst else None)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kedit.errors import InputError, did_you_mean
+from kedit.errors import InputError, Place, did_you_mean
+from kedit.files import read_json
 from kedit.ontology.model import Ontology
 
 
@@ -36,6 +38,14 @@ class SlotMap(BaseModel):
 
     schema_: Literal["kedit.slots/1"] = Field("kedit.slots/1", alias="schema")
     slots: tuple[Slot, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> SlotMap:
+        """Read a run's `slots.json`; InputError if it is missing or damaged."""
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            raise InputError("is not a slot map", place=Place(path), advice="Align again.") from error
 
     def __len__(self) -> int:
         return len(self.slots)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from kedit.curriculum.prompts import Prompt, PromptSet, quadrant
 from kedit.curriculum.slots import SlotMap
@@ -16,7 +16,8 @@ from kedit.editing.metric_names import EDIT_METRICS, FIXED_CONTROLS, HEADLINE_QU
 from kedit.editing.reading import load_recipe
 from kedit.editing.recipe import SHARES, Expectation, Recipe, Steps, When
 from kedit.editing.resolving import Op, ResolvedEdit, ResolvedRecipe, resolve
-from kedit.errors import InputError, Place
+from kedit.errors import InputError
+from kedit.manifest import MANIFEST, read_manifest
 from kedit.ontology.model import Ontology
 
 # Generations a second on two CPU cores with the default model on the cached path; only for the order of magnitude.
@@ -86,8 +87,8 @@ def make_plan(recipe: str | Path | Recipe, *, run: str | Path | None = None) -> 
     folder = run_folder(loaded, run)
     from kedit.ontology import load_ontology
 
-    ontology = load_ontology(folder / "ontology.ttl")
-    slots = _slots(folder / "slots.json")
+    ontology = load_ontology(folder / "ontology.ttl", **read_manifest(folder).wording)
+    slots = SlotMap.load(folder / "slots.json")
     resolved = resolve(loaded, ontology, slots, graph=folder / "ontology.ttl")
     return plan_recipe(resolved, ontology, PromptSet.load(folder / "prompts.jsonl"), run=str(folder))
 
@@ -98,20 +99,13 @@ def run_folder(recipe: Recipe, run: str | Path | None) -> Path:
     if named is None:
         raise InputError("the recipe names no run", place=recipe.place(), advice="Add `run: runs/NAME`, or say --run DIR.")
     folder = Path(named)
-    missing = [name for name in ("ontology.ttl", "slots.json", "prompts.jsonl") if not (folder / name).is_file()]
+    missing = [name for name in ("ontology.ttl", "slots.json", "prompts.jsonl", MANIFEST) if not (folder / name).is_file()]
     if missing:
         place = recipe.place("run") if run is None else None
         problem = f"there is no {missing[0]} in {folder}" if folder.is_dir() else f"there is no run directory {folder}"
         advice = "A run is made by `kedit align`; its path is relative to the working directory."
         raise InputError(problem, place=place, advice=advice)
     return folder
-
-
-def _slots(path: Path) -> SlotMap:
-    try:
-        return SlotMap.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise InputError("is not a slot map", place=Place(path), advice="Align again.") from error
 
 
 def plan_recipe(resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet, *, run: str | None = None) -> Plan:

@@ -124,7 +124,7 @@ def train_vectors(
     seed: int = 0,
     label: str = "trained vectors",
 ) -> Tensor:
-    """Train V [R, d] so that x + strength (V[to] - V[from]) is answered like a question about `to`; returns V.
+    """Train V [R, d] so that x + strength V[to] - V[from] is answered like a question about `to`; returns V.
 
     What slots must match: loss, data, schedule and strengths of `train_control`, but no dictionary, no read, no gate.
     """

@@ -57,17 +57,12 @@ class AlignedRun:
     @cached_property
     def ontology(self) -> Ontology:
         """The run's own copy of the ontology."""
-        config = self.manifest.config
-        labels = config.get("label_property") or []
-        assert isinstance(labels, list)
-        return load_ontology(
-            self._run.file(ONTOLOGY), label_property=[str(label) for label in labels], lang=str(config.get("lang") or "en")
-        )
+        return load_ontology(self._run.file(ONTOLOGY), **self.manifest.wording)
 
     @cached_property
     def slots(self) -> SlotMap:
         """Which latent belongs to which term."""
-        return SlotMap.model_validate_json(self._run.file(SLOTS).read_text(encoding="utf-8"))
+        return SlotMap.load(self._run.file(SLOTS))
 
     @cached_property
     def prompts(self) -> PromptSet:
@@ -116,10 +111,9 @@ class AlignedRun:
 
         config = self.manifest.config
         blocks = str(config["blocks"]) if config.get("blocks") else None
-        if self.settled["taught"]:
-            return load_model(str(self._run.file(MODEL)), device=self._device, blocks=blocks)
-        wheel = str(config["wheel"]) if config.get("wheel") else None
-        lm = load_model(str(config.get("model") or self.manifest.model.name), device=self._device, blocks=blocks, wheel=wheel)
+        wheel = str(config["wheel"]) if config.get("wheel") and not self.settled["taught"] else None
+        name = self._run.file(MODEL) if self.settled["taught"] else config.get("model") or self.manifest.model.name
+        lm = load_model(str(name), device=self._device, blocks=blocks, wheel=wheel)
         self._check(lm)
         return lm
 

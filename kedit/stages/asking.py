@@ -24,7 +24,8 @@ SHALLOW = 6
 def know(job: Job) -> None:
     """Ask the model every prompt: knowledge.json and knowledge.jsonl."""
     outputs = [KNOWLEDGE, "knowledge.jsonl"]
-    with job.stage("knowledge", {"model": job.fingerprint}, STAGE_VERSION, outputs, after=["prompts", "model"]) as stage:
+    inputs = {"model": job.fingerprint, **job.wording}
+    with job.stage("knowledge", inputs, STAGE_VERSION, outputs, after=["prompts", "model"]) as stage:
         if stage.needed:
             from kedit.lm.knowledge import assess
 

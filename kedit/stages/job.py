@@ -73,6 +73,11 @@ class Job:
         self.background: dict[int, BackgroundStates] = {}
         """Block -> states of background text."""
 
+    @property
+    def wording(self) -> dict[str, Any]:
+        """What decides in which words the ontology's terms are asked and answered; no part of the kept ontology.ttl."""
+        return {"lang": self.cfg.lang, "label_property": self.cfg.label_property}
+
     @contextmanager
     def stage(
         self, name: str, inputs: Mapping[str, Any], version: int, outputs: Sequence[str] = (), *, after: Sequence[str] = ()
@@ -91,7 +96,7 @@ class Job:
     @cached_property
     def slots(self) -> SlotMap:
         """`slots.json`, once its stage is done."""
-        return SlotMap.model_validate_json(self.file(SLOTS).read_text(encoding="utf-8"))
+        return SlotMap.load(self.file(SLOTS))
 
     @cached_property
     def prompts(self) -> PromptSet:

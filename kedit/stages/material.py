@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from kedit.curriculum.prompts import build_prompts
 from kedit.curriculum.slots import SlotMap, build_slots
 from kedit.errors import InputError, Place
@@ -20,8 +18,7 @@ PROMPTS_VERSION = 1
 def keep_ontology(job: Job) -> None:
     """A canonical copy of what was loaded, imports included: ontology.ttl."""
     cfg = job.cfg
-    read_as = {"lang": cfg.lang, "label_property": cfg.label_property, "imports": job.ontology.imports}
-    inputs = {"sha256": job.ontology.sha256, **read_as}
+    inputs = {"sha256": job.ontology.sha256, "imports": job.ontology.imports}
     with job.stage("ontology", inputs, ONTOLOGY_VERSION, [ONTOLOGY]) as stage:
         if stage.needed:
             write_turtle(cfg.ontology, job.file(ONTOLOGY), catalog=cfg.catalog, imports=cfg.imports)
@@ -32,7 +29,8 @@ def keep_ontology(job: Job) -> None:
 
 def bind_slots(job: Job) -> None:
     """Which latent belongs to which term: slots.json. A slot that is there keeps its index."""
-    with job.stage("slots", {"relations": job.relations}, SLOTS_VERSION, [SLOTS], after=["ontology"]) as stage:
+    inputs = {"relations": job.relations, **job.wording}
+    with job.stage("slots", inputs, SLOTS_VERSION, [SLOTS], after=["ontology"]) as stage:
         if stage.needed:
             slots = build_slots(job.ontology, job.relations, _previous(job))
             write_json(job.file(SLOTS), slots.model_dump(mode="json", by_alias=True))
@@ -41,7 +39,7 @@ def bind_slots(job: Job) -> None:
 def make_prompts(job: Job) -> None:
     """Labelled prompts with their splits: prompts.jsonl."""
     cfg = job.cfg
-    inputs = {"seed": cfg.seed, "max_subjects": cfg.max_subjects}
+    inputs = {"seed": cfg.seed, "max_subjects": cfg.max_subjects, **job.wording}
     with job.stage("prompts", inputs, PROMPTS_VERSION, [PROMPTS], after=["ontology", "slots"]) as stage:
         if stage.needed:
             prompts = build_prompts(job.ontology, job.slots, job.relations, seed=cfg.seed, max_subjects=cfg.max_subjects)
@@ -57,8 +55,8 @@ def _previous(job: Job) -> SlotMap | None:
     if not path.is_file() or "slot training" not in job.run.manifest.stages:
         return None  # nothing is trained yet: slots may still be numbered afresh
     try:
-        return SlotMap.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError):
+        return SlotMap.load(path)
+    except InputError:
         return None
 
 

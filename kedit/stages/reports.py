@@ -51,7 +51,7 @@ def inspection(path: Path) -> dict[str, Any]:
         "timing": manifest.timing,
     }
     if run.done("slots"):
-        slots = SlotMap.model_validate_json(run.file(SLOTS).read_text(encoding="utf-8"))
+        slots = SlotMap.load(run.file(SLOTS))
         document["slots"] = slots.model_dump(mode="json", by_alias=True)
     if run.done("model"):
         document["edited_model"] = read_json(run.file(SETTLED))

@@ -224,7 +224,10 @@ def _rescaled(context: Context, arm: Arm, batch: Batch, picks: Picks, directions
 
 
 def _vector(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
-    """strength * (v_to - v_from), without a gate; swaps only."""
+    """A vector added, without a gate; swaps only: strength * (v_to - v_from), or what `train_vectors` trained.
+
+    That is strength * v_to - v_from: like the edit, it takes the source away once, whatever the strength.
+    """
     setting = context.setting
     picks = [(row, item) for row, item in picks if item.edit.op == "swap"]
     if arm.control not in setting.vectors or not picks:
@@ -237,7 +240,9 @@ def _vector(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
     vectors = setting.vectors[arm.control].float()
     target = vectors[[place[item.edit.target or 0] for _, item in picks]]
     source = vectors[[place[item.edit.slot] for _, item in picks]]
-    x = _states(batch, picks) + torch.tensor(strengths)[:, None] * (target - source)
+    scale = torch.tensor(strengths)[:, None]
+    move = scale * target - source if arm.control == "trained_vector" else scale * (target - source)
+    x = _states(batch, picks) + move
     return Proposed(picks, x, torch.ones(len(picks), dtype=torch.bool), strengths)
 
 

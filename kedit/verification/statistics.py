@@ -76,7 +76,8 @@ def bootstrap_ci(
     counts: the pigeonhole bootstrap (Owen, Annals of Applied Statistics 1, 2007), which errs to the wide side. With `groups` [N]
     (ordered pairs) the statistic is the mean of the groups' means under one and the same resample. Where all values are equal, as
     at 0 and 1, a bootstrap has nothing to say; exceptions not yet seen are bounded by Wilson on subjects, and so they are
-    with one subject. `bounds`: the range of a value, None if unbounded. A NaN among `values` gives NaN, it is never dropped.
+    with one subject. A sample with a few exceptions claims no more than one without any would. `bounds`: the range of a value,
+    None if unbounded. A NaN among `values` gives NaN, it is never dropped.
     """
     x = np.asarray(values, dtype=np.float64).ravel()
     if x.size == 0:
@@ -99,6 +100,9 @@ def bootstrap_ci(
         statistics[:, group] = _weighted_means(x[g == group], a[g == group], b[g == group], weights_a, weights_b)
     drawn = statistics[~np.isnan(statistics).all(axis=1)]
     low, high = np.quantile(np.nanmean(drawn, axis=1), (0.025, 0.975))
+    if bounds is not None:
+        least, most = (_never_varied(bound, subjects, bounds) for bound in bounds)
+        low, high = min(low, most[0]), max(high, least[1])
     # Percentiles may miss the value itself when a few clusters carry it all; an interval that excludes its own estimate misleads.
     return Estimate(value, min(float(low), value), max(float(high), value), int(x.size), subjects)
 

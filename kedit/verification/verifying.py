@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS, RUN_METRICS
 from kedit.editing.recipe import Expectation
@@ -237,7 +239,7 @@ def run_numbers(setting: Setting, expect: Iterable[Expectation], seed: int) -> l
         value = accuracy(readings, quadrant, seed=seed)
         found.append(Measured("binding_accuracy", value, on=quadrant))
         if quadrant == HEADLINE_QUADRANT and value.n:
-            worst = min(relation_auroc(readings, quadrant).values())
+            worst = float(np.min(list(relation_auroc(readings, quadrant).values())))  # NaN, if one of them is
             found.append(Measured("auroc", Estimate(worst, worst, worst, value.n, value.subjects)))
     return found
 

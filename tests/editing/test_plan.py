@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from kedit.curriculum.slots import SlotMap
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
 from kedit.editing.plan import make_plan, plan_recipe
 from kedit.errors import InputError
+from kedit.manifest import Manifest, ModelId, OntologyId
 from kedit.ontology.model import Ontology
 
 EX = "https://example.org/world#"
@@ -98,6 +100,10 @@ def run(tmp_path: Path, slots: SlotMap, prompts: PromptSet) -> Path:
     (folder / "ontology.ttl").write_text(turtle)
     (folder / "slots.json").write_text(slots.model_dump_json(by_alias=True))
     prompts.save(folder / "prompts.jsonl")
+    manifest = Manifest(
+        schema="kedit.run/1", ontology=OntologyId(source="geo.ttl", sha256="0"), model=ModelId(name="m", fingerprint="0")
+    )
+    (folder / "run.json").write_text(manifest.model_dump_json(by_alias=True))
     return folder
 
 
@@ -108,6 +114,18 @@ def test_make_plan_reads_the_run_directory(run: Path, write: Callable[..., Path]
     assert plan.edits[0].prompts[HEADLINE_QUADRANT] == 10
     sparql = '{op: suppress, slot: capital, scope: {subjects: {sparql: "SELECT ?s { ?s ex:hasCapital ex:Lima }"}}}'
     assert make_plan(write(f"kedit: 1\nrun: {run}\nedits: [{sparql}]\n")).edits[0].subjects == 1
+
+
+def test_terms_are_named_in_the_run_s_own_language(run: Path, write: Callable[..., Path]) -> None:
+    german = '<https://example.org/world#hasCapital> <http://www.w3.org/2000/01/rdf-schema#label> "Hauptstadt"@de .\n'
+    with (run / "ontology.ttl").open("a", encoding="utf-8") as stream:
+        stream.write(german)
+    path = write("kedit: 1\nedits: [{op: suppress, slot: Hauptstadt}]\n")
+    with pytest.raises(InputError, match="Hauptstadt"):
+        make_plan(path, run=run)
+    manifest = json.loads((run / "run.json").read_text()) | {"config": {"lang": "de"}}
+    (run / "run.json").write_text(json.dumps(manifest))
+    assert make_plan(path, run=run).edits[0].slot == "ex:hasCapital"
 
 
 def test_run_directories_that_cannot_be_used(run: Path, tmp_path: Path, write: Callable[..., Path]) -> None:

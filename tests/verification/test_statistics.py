@@ -52,6 +52,19 @@ def test_at_0_and_1_wilson_on_subjects_not_on_rows(value):
     assert (estimate.n, estimate.subjects) == (600, 12)
 
 
+@pytest.mark.parametrize("subjects", [5, 29])
+def test_exceptions_never_make_an_interval_narrower(subjects):
+    a, b = crossed(subjects, 5)
+    for value in (0.0, 1.0):
+        ends = []
+        for exceptions in range(5):
+            x = np.full(a.size, value)
+            x[:: a.size // 5][:exceptions] = 1 - value
+            estimate = bootstrap_ci(x, a, b)
+            ends.append(estimate.low if value else 1 - estimate.high)
+        assert max(ends) == ends[0]
+
+
 def test_one_subject_says_next_to_nothing():
     estimate = bootstrap_ci([1, 1, 1, 0] * 25, ["s"] * 100, np.arange(100))
     assert estimate.high - estimate.low > 0.6
