@@ -1,4 +1,4 @@
-"""The main job as a list of stages, and what is done with a finished run. Each command of the program calls one of these."""
+"""The main job as a list of stages, and what is done with a finished run. The program's commands call these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit.config import AlignConfig
-from kedit.editing import Plan, load_recipe, make_plan
+from kedit.editing import load_recipe
 from kedit.editing.plan import run_folder
 from kedit.files import atomic
 from kedit.progress import say
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
     from kedit.verification.report import Report
 
-__all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "plan", "probe", "verify"]
+__all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "probe", "verify"]
 
 
 def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: Path | None = None) -> AlignedRun:
@@ -72,11 +72,6 @@ def verify(recipe: Path | str, *, run: Path | str | None = None, device: str = "
     """Apply a recipe to its run (`run` wins over the recipe's own), measure it and keep the report."""
     loaded = load_recipe(recipe)
     return load_run(run_folder(loaded, run), device=device).verify(loaded, allow_unverified=allow_unverified)
-
-
-def plan(recipe: Path | str, *, run: Path | str | None = None) -> Plan:
-    """What a recipe would do; never loads a model."""
-    return make_plan(recipe, run=run)
 
 
 def ask(run: Path | str, question: str, *, recipe: AnyRecipe | None = None, device: str = "auto") -> dict[str, Any]:

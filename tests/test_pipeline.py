@@ -105,7 +105,17 @@ def small(patch: pytest.MonkeyPatch) -> Iterator[None]:
             dictionary,
             {"PROMPTS": 100, "SEQUENCES": 12, "TOKENS": 12, "HELD_SEQUENCES": 4, "STEPS": 20, "BATCH": 256, "SPLICED": 32},
         ),
-        (slots, {"PROMPTS": 300, "STEPS": 80, "ITEMS": 60, "STRENGTHS": (1.0, 1.25), "VECTOR_STRENGTHS": (1.0, 2.0)}),
+        (
+            slots,
+            {
+                "PROMPTS": 300,
+                "STEPS": 80,
+                "TAUGHT_STEPS": 80,
+                "ITEMS": 60,
+                "STRENGTHS": (1.0, 1.25),
+                "VECTOR_STRENGTHS": (1.0, 2.0),
+            },
+        ),
         (models, {"TINY_TARGET": 0.98}),
     ):
         for name, value in sizes.items():

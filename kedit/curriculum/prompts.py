@@ -54,11 +54,6 @@ class Prompt:
     withheld: tuple[str, ...] = ()
     """Answers that gold training must not use: the other half of a symmetric pair belongs to a test subject."""
 
-    @property
-    def teachable(self) -> tuple[str, ...]:
-        """Answers that may be a training target."""
-        return tuple(answer for answer in self.answers if answer not in self.withheld)
-
 
 def quadrant(prompt: Prompt) -> Quadrant | None:
     """Which quadrant of the evaluation a prompt stands in; None for validation carriers and subjects, and negatives."""

@@ -78,14 +78,6 @@ class ResolvedRecipe:
                 return edit
         raise InputError(f"no edit {id!r}", advice=did_you_mean(id, [edit.id for edit in self.edits]))
 
-    def only(self, id: str) -> ResolvedRecipe:
-        """The recipe with that one edit: edits are verified one by one and together."""
-        return replace(self, edits=(self.edit(id),))
-
-    def forced(self) -> ResolvedRecipe:
-        """The recipe with every edit switched on everywhere, for figures of damage."""
-        return replace(self, edits=tuple(edit.forced() for edit in self.edits))
-
 
 def resolve(recipe: Recipe, ontology: Ontology, slots: SlotMap, *, graph: Path | None = None) -> ResolvedRecipe:
     """Bind a recipe to a run's ontology and slots; InputError with its place for every term that does not fit.

@@ -1,4 +1,4 @@
-"""Residual states at every token position of prompts, for training dictionaries: no logits, nothing above the wanted block."""
+"""Residual states at every token position of texts: no logits, nothing above the wanted block."""
 
 from __future__ import annotations
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from kedit.errors import KeditError
@@ -58,27 +56,3 @@ def residual_hook(block: nn.Module, edit: Edit) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-def last_token_mask(attention_mask: Int[Tensor, "b s"]) -> Bool[Tensor, "b s"]:
-    """True at the last real token of every row, for right as for left padding; rows without a token are all False."""
-    real = attention_mask.bool()
-    after = real.flip(-1).cumsum(-1).flip(-1)
-    return real & (after == 1)
-
-
-def position_mask(positions: Int[Tensor, " b"], length: int) -> Bool[Tensor, "b length"]:
-    """True at one position per row; negative positions count from the end."""
-    index = torch.arange(length, device=positions.device)
-    return index == (positions % length)[:, None]
-
-
-def span_mask(spans: Int[Tensor, "b 2"], length: int) -> Bool[Tensor, "b length"]:
-    """True at positions start <= i < stop of every row's span; an empty span is all False."""
-    index = torch.arange(length, device=spans.device)
-    return (index >= spans[:, :1]) & (index < spans[:, 1:])
-
-
-def apply_at(mask: Bool[Tensor, "b s"], hidden: Float[Tensor, "b s d"], edited: Float[Tensor, "b s d"]) -> Float[Tensor, "b s d"]:
-    """`edited` where `mask`, the very bits of `hidden` elsewhere."""
-    return torch.where(mask[..., None], edited, hidden)

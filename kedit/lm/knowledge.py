@@ -51,10 +51,6 @@ class Knowledge:
     right: Mapping[FactKey, Modal | None]
     majority: Mapping[str, str]
 
-    def known_facts(self, relation: str) -> int:
-        """How many facts of a relation pass the robust gate."""
-        return sum(known for (_, other), known in self.known.items() if other == relation)
-
     @property
     def enough(self) -> bool:
         """Whether at least two relations have 30 known facts."""

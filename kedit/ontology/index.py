@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kedit.ontology.model import LITERAL_MARK
-from kedit.ontology.terms import RDF, is_blank, is_iri, literal
+from kedit.ontology.terms import RDF, is_iri, literal
 
 FIRST, REST, NIL = RDF + "first", RDF + "rest", RDF + "nil"
 
@@ -124,7 +124,3 @@ class TripleIndex:
             items.append(first[0])
             node = rest[0]
         return items
-
-    def blank_subjects(self) -> int:
-        """Number of distinct blank nodes that are subjects."""
-        return len({subject for subjects in self.data.values() for subject in subjects if is_blank(subject)})

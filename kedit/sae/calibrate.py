@@ -39,7 +39,7 @@ def calibrate(
     valid_u: Float[Tensor, "v K"],
     valid_on: Bool[Tensor, "v K"],
 ) -> Calibrated:
-    """Rescale every slot so that its mean read is 0 over training prompts that do not ask for it and 1 over those that do.
+    """Rescale every slot so that its mean read is 0 over training states that do not ask for it and 1 over those that do.
 
     u' = a u + c: W' = W a, b' = b a + c, D' = D / a by slot, so D' W' = I where D W = I, and a delta (u_to - u_from) D stays
     the same vector. Reads u, valid_u = x W + b are raw ones on training and validation states; on, valid_on say which slots

@@ -76,7 +76,7 @@ def load_sae(path: Path) -> AlignedSAE:
         raise InputError(
             f"this dictionary has no slots of kedit ({SCHEMA})",
             place=Place(path / CONFIG, key="metadata.kedit"),
-            advice="A published dictionary can start an alignment, but edits need one that `kedit align` made.",
+            advice="Edits need a dictionary that `kedit align` made.",
         )
     data = _read_bytes(path)
     if hashlib.sha256(data).hexdigest() != own.get("weights_sha256"):

@@ -33,7 +33,7 @@ On validation subjects of the countries `gold` hits 0.91 and `self` 0.90, its ow
 
 
 class States(NamedTuple):
-    """Decision states x [n, d] with multi-hot labels [n, K]."""
+    """States x [n, d], of decisions and of positions that ask nothing, with multi-hot labels [n, K]."""
 
     x: Tensor
     labels: Tensor

@@ -35,7 +35,7 @@ def sizes() -> dict[str, Any]:
 
 
 def fit_published(job: Job, layer: int, states: States) -> Fitted:
-    """Slots and bank on the training states. Class slots are not part of the method: they read as in `causal`."""
+    """Slots and bank on the training states. Class slots are not part of the method: they are fitted as in `causal`."""
     index = [slot.index for slot in job.slots.relations]
     relation, token = _targets(job, len(states.x))
     bank = load_bank(job)

@@ -1,4 +1,4 @@
-"""What the slots read and control: evaluation.json, its page and its rows; and the reports of recipes."""
+"""What the slots read and control: evaluation.json, its page and its rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
     from kedit.lm.knowledge import summary
     from kedit.stages.slots import load_aligned
     from kedit.verification.figures import DictionaryStats, Knowledge, Layer
-    from kedit.verification.report import Evaluation, Protocol
+    from kedit.verification.report import CHOSEN_ON, Evaluation, Protocol
 
     sae, found = load_aligned(job), layers(job)
     known = summary(job.knowledge, job.prompts, job.ontology)
@@ -49,7 +49,12 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
     rows = [{key: value for key, value in row.items() if key in Layer.model_fields} for row in found["rows"]]
     return Evaluation.model_validate(
         {
-            "protocol": Protocol(seed=job.cfg.seed, strength=sae.metadata["strength"], prompt_style=job.prompts.style),
+            "protocol": Protocol(
+                seed=job.cfg.seed,
+                strength=sae.metadata["strength"],
+                split=CHOSEN_ON[sae.metadata["chosen_on"]],
+                prompt_style=job.prompts.style,
+            ),
             "run": run_info(job),
             "hook_point": sae.hook_point,
             "knowledge": {term: Knowledge.model_validate(row) for term, row in known.items()},

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from kedit.curriculum.prompts import Prompt
 from kedit.lm.continuation import Continuation, read_prefix
@@ -14,6 +13,7 @@ from kedit.lm.hooks import residual_hook
 from kedit.lm.model import LanguageModel
 from kedit.lm.reading import batches_by_carrier
 from kedit.sae.dictionary import FreeBank
+from kedit.verification.neutral import kl
 
 ROWS = 64
 TEXTS = 8
@@ -28,7 +28,7 @@ def kl_at_decisions(lm: LanguageModel, layer: int, bank: FreeBank, prompts: Sequ
         prefix = read_prefix(lm, [ids[i] for i in index], [layer])
         x = prefix.states[layer]
         x_hat = bank.decode(bank.encode(x.float().cpu())).to(x)
-        found.append(_kl(prefix.logits, continuation.logits(prefix, x_hat)[:, 0]))
+        found.append(kl(prefix.logits, continuation.logits(prefix, x_hat)[:, 0]).cpu())
     return torch.cat(found).mean().item() if found else None
 
 
@@ -46,10 +46,5 @@ def kl_on_text(lm: LanguageModel, layer: int, bank: FreeBank, text: Tensor) -> f
         base = lm.model(input_ids=ids, use_cache=False).logits[:, 1:]
         with residual_hook(lm.blocks[layer], splice):
             spliced = lm.model(input_ids=ids, use_cache=False).logits[:, 1:]
-        found.append(_kl(base, spliced).flatten())
+        found.append(kl(base, spliced).flatten().cpu())
     return torch.cat(found).mean().item() if found else None
-
-
-def _kl(base: Tensor, other: Tensor) -> Tensor:
-    p, q = base.float().log_softmax(-1), other.float().log_softmax(-1)
-    return F.kl_div(q, p, log_target=True, reduction="none").sum(-1).cpu()

@@ -22,7 +22,7 @@ from kedit.editing.metric_names import HEADLINE_QUADRANT
 from kedit.verification.applying import Applied, Scopes, asks, edit_states, in_scope
 from kedit.verification.figures import Drift, DriftPair, Locality, Retention, Share
 from kedit.verification.generating import Batch, batches, edited_texts
-from kedit.verification.metrics import drift_estimates, retained
+from kedit.verification.metrics import drift, drift_estimates, retained
 from kedit.verification.neutral import drift_at, neutral_drift
 from kedit.verification.readings import evaluation_negatives, read_back
 from kedit.verification.setting import Setting, states_of
@@ -104,8 +104,7 @@ class Damage:
         return retained(corpus.kept[mode], corpus.kept_subjects, corpus.kept_carriers, seed=self.seed)
 
     def _drift(self, corpus: Corpus, mode: str) -> Drift:
-        mean, p95 = drift_estimates(corpus.kl[mode], corpus.clusters, seed=self.seed)
-        return Drift(mean=mean.value, p95=p95.value, ci=(mean.low, mean.high), n=mean.n)
+        return drift(corpus.kl[mode], corpus.clusters, seed=self.seed)
 
 
 def damage(

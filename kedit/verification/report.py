@@ -35,6 +35,10 @@ MATCH: Final = (
 )
 GENERATION: Final = "greedy, to the end of the line, at most four tokens past the longest accepted answer"
 GATE: Final = "robust: whole-answer match on at least half of the training carriers, no edit"
+CHOSEN_ON: Final = {
+    "validation": "hook point, strength and thresholds chosen on validation carriers x validation subjects",
+    "seen_template_seen_subject": "hook point and strength chosen on training prompts: the ontology is too small to validate on",
+}
 CI_METHOD: Final = (
     "95 %, two-way clustered bootstrap by subject and carrier (pigeonhole, 2000 resamples); Wilson on subjects at 0 and 1; "
     "ci belongs to hit, ci_macro to hit_macro (mean over ordered pairs with at least 20 items of 12 subjects)"
@@ -50,7 +54,7 @@ class Protocol(Model):
     seed: int
     strength: Number
     ci_method: str = CI_METHOD
-    split: str = "hook point, strength and thresholds chosen on validation carriers x validation subjects"
+    split: str = CHOSEN_ON["validation"]
     prompt_style: Literal["raw", "chat"] = "raw"
 
 

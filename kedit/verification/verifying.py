@@ -24,7 +24,7 @@ from kedit.verification.measure import ALL_CONTROLS, NULL_LATENTS, control_arms,
 from kedit.verification.metrics import control_summary, select, share, swap_summary
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.readings import binding_readings
-from kedit.verification.report import CurvePoint, EditResult, Protocol, Report, RunInfo, Transcript
+from kedit.verification.report import CHOSEN_ON, CurvePoint, EditResult, Protocol, Report, RunInfo, Transcript
 from kedit.verification.setting import VALIDATION, Setting
 from kedit.verification.statistics import Estimate
 from kedit.verification.verdict import Measured, Measurements, judge
@@ -97,7 +97,12 @@ def verify_recipe(
         schema="kedit.report/1",
         recipe=resolved.name,
         verdict=verdict.verdict,
-        protocol=Protocol(seed=options.seed, strength=setting.strength, prompt_style=setting.prompts.style),
+        protocol=Protocol(
+            seed=options.seed,
+            strength=setting.strength,
+            split=CHOSEN_ON[setting.sae.metadata.get("chosen_on", "validation")],
+            prompt_style=setting.prompts.style,
+        ),
         run=run or RunInfo(),
         edits=tuple(one.result for one in measured.values()),
         locality=locality,

@@ -153,12 +153,11 @@ def test_edits_switched_off_are_noted_with_their_expectations(resolved: Callable
 def test_protected_relations_and_single_edits(resolved: Callable[..., Any]) -> None:
     recipe = resolved({**SWAP, "id": "a"}, {"op": "set", "slot": "ex:City", "strength": 2, "id": "b"}, protect=["anthem"])
     assert recipe.protect == (EX + "hasAnthem",)
-    assert recipe.only("b").edits == recipe.edits[1:]
     assert (recipe.edit("b").strength, recipe.edit("a").strength) == (2.0, None)
     with pytest.raises(InputError, match="no edit 'c'"):
-        recipe.only("c")
+        recipe.edit("c")
 
 
 def test_forced_means_no_gate_and_no_scope(resolved: Callable[..., Any]) -> None:
-    edit = resolved({**SWAP, "scope": {"subjects": {"in": ["Peru"]}, "steps": "asked"}}).forced().edits[0]
+    edit = resolved({**SWAP, "scope": {"subjects": {"in": ["Peru"]}, "steps": "asked"}}).edits[0].forced()
     assert (edit.subjects, edit.when, edit.steps) == (None, "always", "prompt")
