@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from kedit.errors import InputError
@@ -18,10 +18,17 @@ END = "<|endoftext|>"
 WIDTH, HEADS, POSITIONS, VOCABULARY = 128, 4, 512, 4096
 
 
+WORDS = r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{N}_]+| ?[^\s\p{L}\p{N}_]+|\s+(?!\S)|\s+"
+"""GPT-2's words, but for code names: `F10M173` is one word, not four. Cut up, its first token is that of everybody's name,
+and who is meant is decided behind the position that an edit reaches."""
+
+
 def byte_level_bpe(texts: Sequence[str], vocabulary: int = VOCABULARY) -> Any:
     """A byte-level BPE tokenizer (any text can be encoded) trained on `texts`, with at most `vocabulary` tokens."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+        [pre_tokenizers.Split(Regex(WORDS), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()  # type: ignore[assignment]
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
