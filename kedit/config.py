@@ -53,6 +53,14 @@ class AlignConfig(BaseModel):
     """OASIS catalog that resolves `owl:imports`."""
     imports: tuple[str, ...] = ()
     """`IRI=FILE` pairs that resolve `owl:imports`."""
+    graph: str | None = None
+    """Named graph of a file of quads to read; `default` is the unnamed one, none means all."""
+    templates: Path | None = None
+    """YAML file of templates for the ontology's terms."""
+    class_facts: bool = False
+    """Read restrictions on classes as facts about the classes."""
+    transitive: bool = False
+    """Follow transitive relations along the whole way: what is reached is a right answer, too."""
     label_property: tuple[str, ...] = ()
     """Properties read as labels before the usual ones."""
     lang: str = "en"
@@ -77,6 +85,11 @@ class AlignConfig(BaseModel):
         given = {key: value for key, value in overrides.items() if value not in (None, (), [])}
         return validated(cls, {**(document.data if document else {}), **given}, document)
 
+    @property
+    def wording(self) -> dict[str, Any]:
+        """What of the reading options a run's own copy of the ontology is read with: keyword arguments of `load_ontology`."""
+        return wording(self.model_dump(mode="json"))
+
     def run_directory(self) -> Path:
         """Where the run goes: `out`, or `runs/<ontology-stem>-<model>`."""
         if self.out:
@@ -84,6 +97,12 @@ class AlignConfig(BaseModel):
         stem = self.ontology.name.removesuffix(".gz").rsplit(".", 1)[0]
         model = Path(self.model).name.removesuffix(".gguf")
         return Path("runs") / f"{stem}-{model}"
+
+
+def wording(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The reading options in which a run's copy of the ontology differs from what was read: its words and derived facts."""
+    words = {"lang": str(config.get("lang") or "en"), "label_property": tuple(config.get("label_property") or ())}
+    return words | {name: True for name in ("class_facts", "transitive") if config.get(name)}
 
 
 def as_yaml(config: AlignConfig) -> str:

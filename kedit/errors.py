@@ -24,15 +24,19 @@ class Place:
 
 
 class KeditError(Exception):
-    """A failure that ends a command with `exit_code`, one message and, where there is any, advice."""
+    """A failure that ends a command with `exit_code`, one message and, where there is any, advice.
+
+    `code` is stable where there is one: errors about an ontology file have one each (docs/errors.md).
+    """
 
     exit_code = 3
 
-    def __init__(self, message: str, *, place: Place | None = None, advice: str | None = None) -> None:
+    def __init__(self, message: str, *, place: Place | None = None, advice: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
         self.advice = advice
+        self.code = code
 
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.message}" if self.place else self.message]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from kedit.config import wording
 from kedit.errors import InputError, Place, did_you_mean
 
 MANIFEST = "run.json"
@@ -66,9 +67,8 @@ class Manifest(_Frozen):
 
     @property
     def wording(self) -> dict[str, Any]:
-        """In which words the run's ontology is read: keyword arguments of `load_ontology`."""
-        labels = self.config.get("label_property")
-        return {"label_property": labels if isinstance(labels, list) else [], "lang": str(self.config.get("lang") or "en")}
+        """How the run's ontology.ttl is read: keyword arguments of `load_ontology`."""
+        return wording(self.config)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -17,6 +17,7 @@ from kedit.errors import InputError, Place, did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
+_BEGIN = "Begin with a line such as `kedit: 1` (`kedit recipe schema` describes recipes)."
 DEEPEST = 20
 """Levels of nesting; the deepest key of a recipe stands at the sixth."""
 
@@ -49,8 +50,11 @@ def dotted(location: Location) -> str:
     return text.removeprefix(".")
 
 
-def read_yaml(path: Path) -> Document:
-    """Read a file that must hold one YAML mapping; InputError with line and column otherwise."""
+def read_yaml(path: Path, *, advice: str = _BEGIN) -> Document:
+    """Read a file that must hold one YAML mapping; InputError with line and column otherwise.
+
+    `advice` says how such a file begins.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -66,7 +70,6 @@ def read_yaml(path: Path) -> Document:
     except YAMLError as error:
         raise InputError(f"is not YAML: {error}", place=Place(path)) from error
     if not isinstance(root, Mapping):
-        advice = "Begin with a line such as `kedit: 1` (`kedit recipe schema` describes recipes)."
         raise InputError("must hold a mapping of keys to values", place=Place(path), advice=advice)
     positions: dict[Location, tuple[int, int]] = {}
     data = _plain(root, (), positions)
@@ -76,7 +79,7 @@ def read_yaml(path: Path) -> Document:
 def _check_plain(path: Path, lines: Sequence[str], text: str) -> None:
     """InputError for what these files have no use for: tags, merge keys, deep nesting."""
     depth = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
+    for event in YAML(typ="safe", pure=True).parse(text):
         begins = isinstance(event, CollectionStartEvent)
         depth += begins - isinstance(event, CollectionEndEvent)
         problem = None

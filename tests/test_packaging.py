@@ -23,11 +23,11 @@ def name(requirement: str | Requirement) -> str:
     return re.sub(r"[-_.]+", "-", found.name).lower()
 
 
-def needed(project: str, extras: set[str]) -> set[str]:
-    """Names that an installed project requires here, with these extras."""
+def needed(project: str, extras: frozenset[str]) -> set[tuple[str, frozenset[str]]]:
+    """Projects, each with the extras that are wanted of it, that an installed project with these extras requires here."""
     found = map(Requirement, metadata.requires(project) or [])
     return {
-        name(requirement)
+        (name(requirement), frozenset(requirement.extras))
         for requirement in found
         if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras or {""})
     }
@@ -45,11 +45,12 @@ def test_constraints_are_exact_versions_and_name_no_host() -> None:
 
 def test_constraints_cover_everything_that_is_installed() -> None:
     pinned = {name(line) for line in CONSTRAINTS}
-    pending, seen = needed("kedit", {"dev"}), set[str]()
+    pending, met = needed("kedit", frozenset({"dev"})), set[tuple[str, frozenset[str]]]()
     while pending:
-        project = pending.pop()
-        seen.add(project)
-        pending |= needed(project, set()) - seen
+        one = pending.pop()
+        met.add(one)
+        pending |= needed(*one) - met
+    seen = {project for project, _ in met}
     assert {"torch", "pytest", "tokenizers"} <= seen
     assert seen <= pinned, f"missing: {sorted(seen - pinned)}"
     assert pinned <= seen, f"not needed: {sorted(pinned - seen)}"

@@ -10,6 +10,7 @@ import typer
 from kedit.cli import options
 
 
+@options.with_reading
 def align(
     ontology: Annotated[Path | None, typer.Option("--ontology", metavar="FILE", help="RDF/OWL file to bind.")] = None,
     model: options.Model = None,
@@ -29,10 +30,8 @@ def align(
     wheel: options.Wheel = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run made from other inputs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    catalog: options.Catalog = None,
-    imports: options.Imports = None,
-    label_property: options.LabelProperty = None,
-    lang: options.Lang = None,
+    *,
+    reading: options.Reading,
     json: options.JsonFlag = False,
 ) -> None:
     """Bind every relation of an ontology to a slot of a language model, train the slots and evaluate them."""
@@ -53,10 +52,7 @@ def align(
             "relations": options.listed(relations),
             "exclude": options.listed(exclude),
             "max_subjects": max_subjects,
-            "catalog": catalog,
-            "imports": tuple(imports or ()),
-            "label_property": tuple(label_property or ()),
-            "lang": lang,
+            **reading,
             "blocks": blocks,
             "wheel": wheel,
             "device": device,

@@ -78,7 +78,7 @@ def run(arguments: list[str] | None = None) -> int:
     except KeditError as error:
         if _state["debug"]:
             raise
-        _complain(f"error: {error}")
+        _complain(f"error[{error.code}]: {error}" if error.code else f"error: {error}")
         return error.exit_code
     except Exception as error:
         if _state["debug"]:

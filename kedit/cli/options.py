@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,13 +28,28 @@ Relations = Annotated[str | None, typer.Option(metavar="A,B", help="Use only the
 Exclude = Annotated[str | None, typer.Option(metavar="C", help="Leave these relations out.")]
 MaxSubjects = Annotated[int | None, typer.Option(metavar="N", help="At most N subjects per relation (default 300).")]
 
-Catalog = Annotated[Path | None, typer.Option(metavar="FILE", help="OASIS catalog that resolves owl:imports.")]
-Imports = Annotated[
-    list[str] | None,
-    typer.Option("--import", metavar="IRI=FILE", help="Resolve one owl:imports; repeatable."),
-]
-LabelProperty = Annotated[list[str] | None, typer.Option(metavar="P", help="Property read as label before the usual ones.")]
-Lang = Annotated[str | None, typer.Option(metavar="TAG", help="Preferred language of labels (default en).")]
+READING: dict[str, Any] = {
+    "catalog": Annotated[Path | None, typer.Option(metavar="FILE", help="OASIS catalog that resolves owl:imports.")],
+    "imports": Annotated[
+        list[str] | None, typer.Option("--import", metavar="IRI=FILE", help="Resolve one owl:imports; repeatable.")
+    ],
+    "graph": Annotated[
+        str | None, typer.Option("--graph", metavar="IRI", help="Read one named graph of quads ('default': the unnamed one).")
+    ],
+    "templates": Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file of templates (kedit ontology templates writes one).")
+    ],
+    "class_facts": Annotated[
+        bool | None, typer.Option("--class-facts", help="Read restrictions on classes as facts about the classes.")
+    ],
+    "transitive": Annotated[bool | None, typer.Option("--transitive", help="Follow transitive relations along the whole way.")],
+    "label_property": Annotated[
+        list[str] | None, typer.Option(metavar="P", help="Property read as label before the usual ones; repeatable.")
+    ],
+    "lang": Annotated[str | None, typer.Option(metavar="TAG", help="Preferred language of labels (default en).")],
+}
+"""How an ontology is read: the options of every command that takes one (see `with_reading`)."""
+Reading = dict[str, Any]
 
 
 def group(help: str, **settings: Any) -> typer.Typer:
@@ -45,16 +62,28 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def reading(
-    catalog: Path | None, imports: list[str] | None, label_property: list[str] | None, lang: str | None
-) -> dict[str, Any]:
-    """The shared reading options as keyword arguments of `load_ontology`."""
-    return {
-        "catalog": catalog,
-        "imports": tuple(imports or ()),
-        "label_property": tuple(label_property or ()),
-        "lang": lang or "en",
-    }
+def with_reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the shared options on how an ontology is read to a command, in the place of its parameter `reading`.
+
+    The command gets those that were given as one mapping: keyword arguments of `load_ontology`, settings of `AlignConfig`.
+    """
+    own = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        if parameter.name == "reading":
+            parameters += [parameter.replace(name=name, annotation=kind, default=None) for name, kind in READING.items()]
+        else:
+            parameters.append(parameter)
+
+    def run(**given: Any) -> None:
+        reading = {name: given.pop(name) for name in READING}
+        reading = {name: tuple(value) if isinstance(value, list) else value for name, value in reading.items() if value}
+        command(**given, reading=reading)
+
+    functools.update_wrapper(run, command)
+    run.__signature__ = own.replace(parameters=[p.replace(kind=p.KEYWORD_ONLY) for p in parameters])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:

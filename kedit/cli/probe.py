@@ -10,6 +10,7 @@ import typer
 from kedit.cli import options
 
 
+@options.with_reading
 def probe(
     ontology: Annotated[Path, typer.Option("--ontology", metavar="FILE", help="RDF/OWL file to ask about.")],
     model: options.Model = None,
@@ -20,10 +21,8 @@ def probe(
     seed: options.Seed = None,
     blocks: options.Blocks = None,
     wheel: options.Wheel = None,
-    catalog: options.Catalog = None,
-    imports: options.Imports = None,
-    label_property: options.LabelProperty = None,
-    lang: options.Lang = None,
+    *,
+    reading: options.Reading,
     json: options.JsonFlag = False,
 ) -> None:
     """Ask a model every question of an ontology and count what it knows, per relation and template."""
@@ -43,10 +42,7 @@ def probe(
             "seed": seed,
             "blocks": blocks,
             "wheel": wheel,
-            "catalog": catalog,
-            "imports": tuple(imports or ()),
-            "label_property": tuple(label_property or ()),
-            "lang": lang,
+            **reading,
         },
     )
     document = pipeline.probe(settings)

@@ -201,6 +201,7 @@ def matchers(ontology: Ontology, relations: Iterable[str]) -> dict[str, AnswerMa
     result = {}
     for relation in relations:
         values = {value for listed in ontology.facts.get(relation, {}).values() for value in listed}
+        values.update(ontology.relations[relation].choices)
         values.update(iri for kind in ontology.relations[relation].range for iri in members.get(kind, ()))
         result[relation] = AnswerMatcher({value: ontology.texts(value) for value in sorted(values)})
     return result

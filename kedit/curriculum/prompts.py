@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from heapq import nsmallest
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
@@ -176,8 +177,9 @@ def build_prompts(
     carriers: list[Carrier] = []
     prompts: list[Prompt] = []
     used: set[str] = set()
+    sampler = _Sampler(ontology, relations, seed)
     for relation in relations:
-        subjects = _sampled(ontology, relation, seed, max_subjects, dropped)
+        subjects = sampler.sample(relation, max_subjects, dropped)
         own = relation_carriers(ontology, relation, style)
         carriers += own
         used.update(subjects)
@@ -197,16 +199,35 @@ def labels_of(ontology: Ontology, slots: SlotMap, relation: str) -> tuple[int, .
     return tuple(sorted(on))
 
 
-def _sampled(ontology: Ontology, relation: str, seed: int, most: int, dropped: Counter[str]) -> list[str]:
-    facts = ontology.facts.get(relation, {})
-    by_name: dict[str, set[tuple[str, ...]]] = {}
-    for subject, values in facts.items():
-        by_name.setdefault(normalise(ontology.individuals[subject].label), set()).add(tuple(values))
-    clear = [s for s in facts if facts[s] and len(by_name[normalise(ontology.individuals[s].label)]) == 1]
-    dropped["subjects: same name, different answers"] += sum(1 for s in facts if facts[s]) - len(clear)
-    chosen = sorted(clear, key=lambda subject: (unit_hash("sample", seed, subject), subject))[:most]
-    dropped["subjects: over the maximum"] += len(clear) - len(chosen)
-    return sorted(chosen)
+class _Sampler:
+    """Which subjects the relations are asked of. Names and hashes are made once, however many relations share a subject."""
+
+    def __init__(self, ontology: Ontology, relations: Sequence[str], seed: int) -> None:
+        self._facts = {relation: ontology.facts.get(relation, {}) for relation in relations}
+        self._single = {iri for iri in relations if ontology.relations[iri].answer_policy == "skip-ambiguous"}
+        subjects = set().union(*self._facts.values())
+        names = {subject: normalise(ontology.individuals[subject].label) for subject in subjects}
+        borne = Counter(names.values())
+        self._namesakes = {subject: name for subject, name in names.items() if borne[name] > 1}
+        order = sorted((unit_hash("sample", seed, subject), subject) for subject in subjects)
+        self._rank = {subject: rank for rank, (_, subject) in enumerate(order)}
+
+    def sample(self, relation: str, most: int, dropped: Counter[str]) -> list[str]:
+        """Subjects whose name asks for one set of answers only; of too many, those of the lowest hash."""
+        facts = self._facts[relation]
+        first: dict[str, tuple[str, ...]] = {}
+        alike = {subject: self._namesakes[subject] for subject in self._namesakes.keys() & facts.keys()}
+        several = {name for subject, name in alike.items() if first.setdefault(name, facts[subject]) != facts[subject]}
+        unclear = {subject for subject, name in alike.items() if name in several}
+        clear = [subject for subject, values in facts.items() if values and subject not in unclear]
+        dropped["subjects: same name, different answers"] += sum(1 for subject in unclear if facts[subject])
+        if relation in self._single:
+            single = [subject for subject in clear if len(facts[subject]) == 1]
+            dropped["subjects: several answers"] += len(clear) - len(single)
+            clear = single
+        chosen = nsmallest(most, clear, key=self._rank.__getitem__)
+        dropped["subjects: over the maximum"] += len(clear) - len(chosen)
+        return sorted(chosen)
 
 
 def _asked(

@@ -15,7 +15,7 @@ DEGENERATE = 0.5
 
 def unit_hash(*parts: object) -> float:
     """A number in [0, 1) from the SHA-256 of the parts: the same on every machine and under every PYTHONHASHSEED."""
-    digest = hashlib.sha256("\n".join(str(part) for part in parts).encode()).digest()
+    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:6], "big") / (1 << 48)
 
 
@@ -33,7 +33,7 @@ def subject_splits(
     inherited across it. A relation whose components are degenerate (one holds more than half of the subjects, as neighbouring
     countries do) ties nobody. `by_component`: None decides so, False never ties, True ties whatever comes of it.
     """
-    subjects = sorted({subject for relation in relations for subject in ontology.facts.get(relation, {})})
+    subjects = sorted(set().union(*(ontology.facts.get(relation, {}) for relation in relations)))
     component = _components(ontology, relations, subjects, by_component)
     written: dict[str, Split] = {}
     for subject in subjects:
@@ -63,35 +63,43 @@ def _components(
     alone = {subject: subject for subject in subjects}
     if by_component is False:
         return alone
-    edges = {relation: _edges(ontology, relation, alone) for relation in relations}
+    place = {subject: number for number, subject in enumerate(subjects)}
+    edges = {relation: _edges(ontology, relation, place) for relation in relations}
     if by_component is None:
-        edges = {relation: pairs for relation, pairs in edges.items() if not _degenerate(_joined(subjects, pairs))}
-    joined = _joined(subjects, [pair for pairs in edges.values() for pair in pairs])
-    return alone if by_component is None and _degenerate(joined) else joined
+        edges = {relation: pairs for relation, pairs in edges.items() if not _degenerate(_joined(len(subjects), pairs))}
+    joined = _joined(len(subjects), [pair for pairs in edges.values() for pair in pairs])
+    if by_component is None and _degenerate(joined):
+        return alone
+    return {subject: subjects[root] for subject, root in zip(subjects, joined)}
 
 
-def _edges(ontology: Ontology, relation: str, subjects: Mapping[str, str]) -> list[tuple[str, str]]:
+def _edges(ontology: Ontology, relation: str, place: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Pairs of places, among the sorted subjects, of a fact's subject and value."""
+    if ontology.relations[relation].kind == "data":
+        return []  # literals are nobody
     facts = ontology.facts.get(relation, {})
-    return [(subject, value) for subject, values in facts.items() for value in values if value in subjects]
+    return [(place[subject], place[value]) for subject, values in facts.items() for value in values if value in place]
 
 
-def _degenerate(component: Mapping[str, str]) -> bool:
-    return max(Counter(component.values()).values(), default=0) > DEGENERATE * len(component)
+def _degenerate(component: Sequence[int]) -> bool:
+    return max(Counter(component).values(), default=0) > DEGENERATE * len(component)
 
 
-def _joined(subjects: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Union-find; the root of a component is its smallest IRI."""
-    parent = {subject: subject for subject in subjects}
-
-    def root(node: str) -> str:
-        while parent[node] != node:
-            parent[node] = node = parent[parent[node]]
-        return node
-
+def _joined(count: int, edges: Iterable[tuple[int, int]]) -> list[int]:
+    """Union-find over 0 ... count - 1; the root of a component is its smallest member."""
+    parent = list(range(count))
     for one, other in edges:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
-    return {subject: root(subject) for subject in parent}
+        while parent[one] != one:
+            parent[one] = one = parent[parent[one]]
+        while parent[other] != other:
+            parent[other] = other = parent[parent[other]]
+        if one < other:
+            parent[other] = one
+        else:
+            parent[one] = other
+    for node in range(count):  # a parent is never larger, so it is a root by now
+        parent[node] = parent[parent[node]]
+    return parent
 
 
 def withheld(ontology: Ontology, relation: str, splits: Mapping[str, Split]) -> dict[str, frozenset[str]]:

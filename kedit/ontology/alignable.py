@@ -17,11 +17,11 @@ def require_alignable(ontology: Ontology, relations: Sequence[str] = (), exclude
     place = Place(ontology.source)
     if not ontology.relations:
         advice = "Declare owl:ObjectProperty or owl:DatatypeProperty terms and state facts with them."
-        raise InputError("nothing to align: the ontology defines no relation", place=place, advice=advice)
+        raise InputError("nothing to align: the ontology defines no relation", place=place, advice=advice, code="KE160")
     if not any(ontology.facts.values()):
         count = len(ontology.relations)
         advice = "Add facts about individuals, or name the file that holds them with --import IRI=FILE."
-        raise InputError(f"nothing to align: {_counted(count)} but no fact", place=place, advice=advice)
+        raise InputError(f"nothing to align: {_counted(count)} but no fact", place=place, advice=advice, code="KE161")
     left_out = {_known(ontology, term, "--exclude") for term in exclude}
     if relations:
         named = sorted({_known(ontology, term, "--relations") for term in relations} - left_out)
@@ -29,11 +29,11 @@ def require_alignable(ontology: Ontology, relations: Sequence[str] = (), exclude
             problem = unusable(ontology, ontology.relations[iri])
             if problem:
                 name = f"{ontology.relations[iri].curie} '{ontology.relations[iri].label}'"
-                raise InputError(f"relation {name} cannot be used: it has {problem[0]}", place=place, advice=problem[1])
+                message = f"relation {name} cannot be used: it has {problem[0]}"
+                raise InputError(message, place=place, advice=problem[1], code="KE163")
         if not named:
-            raise InputError(
-                "nothing to align: every named relation is excluded", place=place, advice="Change --relations or --exclude."
-            )
+            advice = "Change --relations or --exclude."
+            raise InputError("nothing to align: every named relation is excluded", place=place, advice=advice, code="KE164")
         return named
     left_out |= {iri for iri, relation in ontology.relations.items() if relation.excluded}
     usable = [iri for iri, relation in ontology.relations.items() if iri not in left_out and unusable(ontology, relation) is None]
@@ -49,7 +49,7 @@ def require_alignable(ontology: Ontology, relations: Sequence[str] = (), exclude
         if left_out >= ontology.relations.keys()
         else "Write kedit:questionTemplate or kedit:clozeTemplate on a relation that has facts."
     )
-    raise InputError(f"nothing to align: no usable relation is left ({shown})", place=place, advice=advice)
+    raise InputError(f"nothing to align: no usable relation is left ({shown})", place=place, advice=advice, code="KE164")
 
 
 def unusable(ontology: Ontology, relation: Relation) -> tuple[str, str] | None:
@@ -69,7 +69,8 @@ def _known(ontology: Ontology, term: str, option: str) -> str:
     try:
         return ontology.resolve(term)
     except InputError as error:
-        raise InputError(f"{option}: {error.message}", place=Place(ontology.source), advice=error.advice) from None
+        message = f"{option}: {error.message}"
+        raise InputError(message, place=Place(ontology.source), advice=error.advice, code="KE162") from None
 
 
 def _counted(count: int) -> str:

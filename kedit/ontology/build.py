@@ -5,23 +5,32 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kedit.ontology.checks import check_vocabulary, find_unused, look_over
+from kedit.ontology.class_facts import add_facts, class_facts
 from kedit.ontology.classes import Classes, build_classes
+from kedit.ontology.closed import all_enumerated, check_disjoint, disjoint_pairs
+from kedit.ontology.deprecated import deprecated_terms
 from kedit.ontology.facts import FactReader, Facts
 from kedit.ontology.findings import Findings
 from kedit.ontology.imports import Closure, read_closure
 from kedit.ontology.index import TripleIndex, paused_gc
+from kedit.ontology.inference import Inference, completed, rules_of
 from kedit.ontology.labels import Names
 from kedit.ontology.model import Individual, Ontology, Relation, Split
+from kedit.ontology.prefixes import completed as completed_prefixes
 from kedit.ontology.properties import Properties, build_properties
 from kedit.ontology.relations import RelationBuilder
-from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, RDF, RDFS, SKOS, TYPE, XSD, Curies, is_iri, is_literal, is_true, text_of
+from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, RDF, RDFS, SKOS, TYPE, Curies, is_iri, is_literal, is_true, text_of
 from kedit.ontology.union import Union
 
+if TYPE_CHECKING:
+    from kedit.ontology.sidecar import Sidecar
+
 _SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
-_USUAL_PREFIXES = {"rdf": RDF, "rdfs": RDFS, "owl": OWL, "xsd": XSD, "skos": SKOS, "kedit": KEDIT}
 
 
 def load_ontology(
@@ -29,48 +38,82 @@ def load_ontology(
     *,
     catalog: str | Path | None = None,
     imports: Sequence[str] = (),
+    graph: str | None = None,
+    templates: str | Path | None = None,
+    class_facts: bool = False,
+    transitive: bool = False,
     label_property: Sequence[str] = (),
     lang: str = "en",
+    provenance: bool = False,
 ) -> Ontology:
     """Read an RDF/OWL file of any syntax, with what it imports, into an `Ontology`.
 
     `catalog` is an OASIS catalog and `imports` are `IRI=FILE` pairs that stand for `owl:imports`; nothing is ever fetched.
+    Of a file of quads all graphs are read as one, or `graph` alone (`default`: the unnamed one).
+    `templates` is a YAML file of annotations (docs/templates.md) that win over the ontology's own.
     `label_property` are IRIs or CURIEs of properties read as labels before the usual ones, `lang` the language of labels.
+    `class_facts` reads restrictions on classes as facts about them, `transitive` follows transitive relations along the
+    whole way; `provenance` keeps all triples in memory for `explain`.
     Raises InputError, with file, line, column and advice, for what cannot be read; everything else is a finding.
     """
+    sidecar = None
+    if templates:
+        from kedit.ontology.sidecar import read_sidecar
+
+        sidecar = read_sidecar(Path(templates))
     with paused_gc():
-        closure = read_closure(Path(path), catalog=Path(catalog) if catalog else None, imports=imports)
-        return _Builder(closure, label_property, lang).build()
+        closure = read_closure(Path(path), catalog=Path(catalog) if catalog else None, imports=imports, graph=graph)
+        return Builder(closure, label_property, lang, sidecar, restrictions=class_facts, transitive=transitive).build(provenance)
 
 
-class _Builder:
-    """Carries what the steps of one load share."""
+class Builder:
+    """Carries what the steps of one load share; `build` leaves behind what an explanation needs."""
 
-    def __init__(self, closure: Closure, label_property: Sequence[str], lang: str) -> None:
+    properties: Properties
+    same: dict[str, str]
+    inference: Inference
+
+    def __init__(
+        self,
+        closure: Closure,
+        label_property: Sequence[str],
+        lang: str,
+        sidecar: Sidecar | None = None,
+        restrictions: bool = False,
+        transitive: bool = False,
+    ) -> None:
         self.closure = closure
         self.lang = lang
+        self.transitive = transitive
         self.findings = Findings()
         self.unused: Counter[str] = Counter()
         self.iri = _ontology_iri(closure.documents[0].index)
         self.index = closure.index()
-        self.prefixes = closure.prefixes()
-        self.types = self._types()
-        self._complete_prefixes()
+        self.types = self.index.instances()
+        self.prefixes = completed_prefixes(closure.prefixes(), self.index, self.types)
         self.curies = Curies(self.prefixes)
-        self.label_property = tuple(self._expand(term) for term in label_property)
+        self.sidecar = sidecar
+        if sidecar:
+            sidecar.annotate(self.index, self.prefixes, self.types)
+        self.label_property = tuple(self.curies.expand(term) for term in label_property)
         self.names = Names(self.index, self.label_property, lang)
         self.dropped = self._dropped()
+        self._read_class_facts(restrictions)
 
-    def build(self) -> Ontology:
+    def build(self, provenance: bool = False) -> Ontology:
+        """The ontology; with `provenance` it keeps this builder."""
         classes = build_classes(self.index, self.types, self.names, self.curies, self.dropped, self.findings)
         schema_nodes = self._schema_nodes(classes)
-        properties = build_properties(
+        self.properties = properties = build_properties(
             self.index, self.types, schema_nodes, self.label_property, self.dropped, self.curies, self.findings
         )
-        same = self._same_individuals(schema_nodes)
+        self.same = same = self._same_individuals(schema_nodes)
         reader = FactReader(self.index, same, self.dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
         facts = reader.read(properties)
         individuals = self._individuals(classes, properties, facts, same, schema_nodes)
+        if self.sidecar:
+            named = {"relations": properties.place, "classes": classes.canonical, "individuals": {*individuals, *same}}
+            self.sidecar.check_kinds(named, self.dropped, self.curies)
         builder = RelationBuilder(
             self.index,
             self.types,
@@ -78,16 +121,24 @@ class _Builder:
             classes,
             self.names,
             self.curies,
+            same,
             self.lang,
-            self.closure.documents[0].source,
+            tuple(document.source for document in self.closure.documents),
+            self.sidecar,
             self.findings,
         )
         relations = builder.build(facts)
+        rules = rules_of(relations, properties.narrower, self.transitive)
+        self.findings.add_all("KE035", (self.curies(iri) for iri, _ in rules.recursive))
+        self.inference = Inference(facts, rules)
+        facts, inferred = completed(facts, self.inference)
         check_vocabulary(self.index, self.findings)
         self._about_the_file()
+        pairs = disjoint_pairs(self.index, classes, self.findings)
+        check_disjoint(individuals, classes, pairs, self.curies, self.findings)
         look_over(relations, classes, individuals, facts, self.curies, self.findings, self.unused)
         find_unused(self.index, self.types, properties, self.unused)
-        return self._ontology(classes, relations, individuals, facts)
+        return self._ontology(classes, relations, individuals, facts, inferred, reader.said, provenance)
 
     def _ontology(
         self,
@@ -95,9 +146,13 @@ class _Builder:
         relations: Mapping[str, Relation],
         individuals: Mapping[str, Individual],
         facts: Mapping[str, Facts],
+        inferred: Mapping[str, int],
+        said: Mapping[str, tuple[str, ...]],
+        provenance: bool,
     ) -> Ontology:
         documents = self.closure.documents
         digests = [hashlib.sha256(document.source.path.read_bytes()).hexdigest() for document in documents]
+        digests += [f"templates {self.sidecar.sha256}"] if self.sidecar else []
         whole = digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
         return Ontology(
             iri=self.iri,
@@ -110,39 +165,24 @@ class _Builder:
             relations=relations,
             individuals=individuals,
             facts=facts,
+            inferred=inferred,
+            said=dict(sorted(said.items())),
+            deprecated=self.deprecated,
+            graphs=documents[0].graphs,
             imports=self.closure.imported,
             unused={name: count for name, count in sorted(self.unused.items()) if count},
             findings=self.findings.collected(),
+            provenance=self if provenance else None,
         )
 
-    def _types(self) -> dict[str, set[str]]:
-        """Type -> its instances."""
-        found: dict[str, set[str]] = {}
-        for subject, kinds in self.index.pairs(TYPE).items():
-            for kind in kinds:
-                found.setdefault(kind, set()).add(subject)
-        return found
-
-    def _complete_prefixes(self) -> None:
-        """Prefixes for namespaces of properties that the file has none for (N-Triples has none at all), and the usual ones."""
-        for prefix, namespace in _USUAL_PREFIXES.items():
-            if namespace not in self.prefixes.values():
-                self.prefixes.setdefault(prefix, namespace)
-        own = self.index.pairs(RDFS + "domain").keys() | set(self.index.data)
-        own |= {iri for kind in ("ObjectProperty", "DatatypeProperty") for iri in self.types.get(OWL + kind, ())}
-        known = tuple(namespace for namespace in self.prefixes.values() if namespace)
-        bare = Counter(iri[: max(iri.rfind("#"), iri.rfind("/")) + 1] for iri in own if is_iri(iri) and not iri.startswith(known))
-        for number, (namespace, _) in enumerate(sorted(bare.items(), key=lambda item: (-item[1], item[0]))):
-            name = "" if number == 0 and "" not in self.prefixes else f"ns{number + 1}"
-            if namespace and name not in self.prefixes:
-                self.prefixes[name] = namespace
-        self.prefixes = dict(sorted(self.prefixes.items()))
-
-    def _expand(self, term: str) -> str:
-        prefix, mark, local = term.strip("<>").partition(":")
-        return (
-            self.prefixes[prefix] + local if mark and prefix in self.prefixes and not local.startswith("//") else term.strip("<>")
+    def _read_class_facts(self, wanted: bool) -> None:
+        """Restrictions on classes as facts about them, if they are asked for; else only how many there are."""
+        facts = class_facts(self.index, self.findings)
+        self.findings.add_counted(
+            "KE036" if wanted else "KE038", len(facts), lambda: " ".join(self.curies(iri) for iri in facts[0])
         )
+        if wanted:
+            add_facts(self.index, facts)
 
     def _dropped(self) -> set[str]:
         """Deprecated and excluded terms."""
@@ -150,6 +190,7 @@ class _Builder:
         deprecated |= self.types.get(OWL + "DeprecatedClass", set()) | self.types.get(OWL + "DeprecatedProperty", set())
         excluded = {subject for subject, values in self.index.pairs(KEDIT + "exclude").items() if is_true(values)}
         deprecated = {iri for iri in deprecated if is_iri(iri)}
+        self.deprecated = deprecated_terms(self.index, deprecated, self.names, self.curies)
         self.findings.add_all("KE033", (self.curies(iri) for iri in deprecated))
         self.findings.add_all("KE034", (self.curies(iri) for iri in excluded))
         # An excluded relation keeps its facts: it is left out unless somebody names it.
@@ -203,12 +244,13 @@ class _Builder:
         for iri, group in properties.groups.items():
             found.update(facts[iri])
             if group.kind == "object":
-                found.update(value for values in facts[iri].values() for value in values)
+                found.update(chain.from_iterable(facts[iri].values()))
         for kind, subjects in self.types.items():
             if kind in classes.canonical:
                 found.update(
                     same.get(subject, subject) for subject in subjects if is_iri(subject) and subject not in schema_nodes
                 )
+        found.update(same.get(iri, iri) for iri in all_enumerated(self.index, self.findings))
         found -= self.dropped
         twins: dict[str, list[str]] = {}
         for iri, chosen in sorted(same.items()):
@@ -251,8 +293,7 @@ class _Builder:
     def _about_the_file(self) -> None:
         for iri, reason in self.closure.unresolved:
             self.findings.add_alone("KE001", iri, f"import <{iri}> is not available here: {reason}")
-        relative = {subject for pairs in self.index.data.values() for subject in pairs if subject.startswith(LOCAL_BASE)}
-        relative |= {predicate for predicate in self.index.data if predicate.startswith(LOCAL_BASE)}
+        relative = self.index.relative | {predicate for predicate in self.index.data if predicate.startswith(LOCAL_BASE)}
         self.findings.add_counted("KE002", len(relative), lambda: f"<{min(relative).removeprefix(LOCAL_BASE)}>")
         self.unused["statements about statements"] += self.index.triple_terms
         hidden = self.unused["values in other languages"]

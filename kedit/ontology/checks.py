@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 
 from kedit.errors import nearest
 from kedit.ontology.classes import Classes, is_builtin
 from kedit.ontology.facts import Facts
 from kedit.ontology.findings import Findings
 from kedit.ontology.index import TripleIndex
-from kedit.ontology.model import Individual, Relation
+from kedit.ontology.model import LITERAL_MARK, Individual, Relation
 from kedit.ontology.properties import Properties
 from kedit.ontology.templates import PROPERTIES
 from kedit.ontology.terms import KEDIT, OWL, RDF, SHACL, SWRL, TYPE, Curies
@@ -46,7 +47,8 @@ def look_over(
         findings.add_alone("KE010", None)
     elif not any(facts.values()):
         findings.add_alone("KE011", None)
-    shared = _shared_labels(individuals)
+    ends = _Ends(classes, individuals)
+    namesakes = _namesakes(individuals)
     for iri, relation in relations.items():
         if not facts[iri]:
             findings.add("KE013" if relation.chains else "KE012", relation.curie)
@@ -54,58 +56,63 @@ def look_over(
         if relation.functional:
             several = [subject for subject, values in facts[iri].items() if len(values) > 1]
             findings.add_all("KE030", (f"{relation.curie} of {individuals[subject].curie}" for subject in several))
-        _check_ends(relation, classes, individuals, facts[iri], findings)
-        if shared:
-            _check_ambiguity(relation, individuals, facts[iri], shared, findings)
+        if relation.choices:
+            others = sorted({value for values in facts[iri].values() for value in values}.difference(relation.choices))
+            named = (value[1:] if value.startswith(LITERAL_MARK) else individuals[value].curie for value in others)
+            findings.add_all("KE047", (f"{relation.curie}: {name}" for name in named))
+        _check_ends(relation, ends, individuals, facts[iri], findings)
+        _check_ambiguity(relation, individuals, facts[iri], namesakes, findings)
 
 
-def _shared_labels(individuals: Mapping[str, Individual]) -> set[str]:
-    """Labels that more than one individual bears."""
-    seen: set[str] = set()
-    return {node.label for node in individuals.values() if node.label in seen or seen.add(node.label)}  # type: ignore[func-returns-value]
+def _namesakes(individuals: Mapping[str, Individual]) -> list[str]:
+    """Individuals, in order, whose label another one bears too."""
+    borne = Counter([node.label for node in individuals.values()])
+    return [iri for iri, node in individuals.items() if borne[node.label] > 1]
 
 
 def _check_ambiguity(
-    relation: Relation, individuals: Mapping[str, Individual], facts: Facts, shared: set[str], findings: Findings
+    relation: Relation, individuals: Mapping[str, Individual], facts: Facts, namesakes: list[str], findings: Findings
 ) -> None:
     asked: dict[str, str] = {}
-    for subject, values in facts.items():
-        label = individuals[subject].label
-        if label in shared:
+    for subject in namesakes:
+        if subject in facts:
+            label = individuals[subject].label
             first = asked.setdefault(label, subject)
-            if facts[first] != values:
+            if facts[first] != facts[subject]:
                 findings.add(
                     "KE042", f"{relation.curie} of '{label}': {individuals[first].curie} or {individuals[subject].curie}"
                 )
 
 
-def _check_ends(
-    relation: Relation, classes: Classes, individuals: Mapping[str, Individual], facts: Facts, findings: Findings
-) -> None:
-    """Typed individuals outside domain or range; untyped ones may be anything."""
-    domain, range_ = (
-        frozenset(classes.below(end)) if end and all(iri in classes.nodes for iri in end) else None
-        for end in (relation.domain, relation.range if relation.kind == "object" else ())
-    )
-    odd: dict[str, bool] = {}
+class _Ends:
+    """Which individuals fall outside a domain or range: typed ones of other classes. Untyped ones may be anything."""
 
-    def outside(iri: str, end: frozenset[str]) -> bool:
-        types = individuals[iri].types
-        return bool(types) and end.isdisjoint(types)
+    def __init__(self, classes: Classes, individuals: Mapping[str, Individual]) -> None:
+        self._classes = classes
+        self._found: dict[tuple[str, ...], frozenset[str]] = {}
+        self._typed: dict[tuple[str, ...], list[str]] = {}  # few combinations of types serve many individuals
+        for iri, node in individuals.items():
+            self._typed.setdefault(node.types, []).append(iri)
+        self._typed.pop((), None)
 
-    count, example = 0, ""
-    for subject, values in facts.items() if domain is not None or range_ is not None else ():
-        wrong = domain is not None and outside(subject, domain)
-        for value in values:
-            beyond = wrong
-            if range_ is not None and not beyond:
-                if value not in odd:
-                    odd[value] = outside(value, range_)
-                beyond = odd[value]
-            if beyond:
-                count += 1
-                example = example or f"{relation.curie} of {individuals[subject].curie}"
-    findings.add_counted("KE044", count, lambda: example)
+    def outside(self, end: tuple[str, ...]) -> frozenset[str]:
+        """Nobody, if a class of the end is unknown."""
+        if end not in self._found:
+            known = end and all(iri in self._classes.nodes for iri in end)
+            allowed = self._classes.below(end) if known else set()
+            others = [typed for types, typed in self._typed.items() if known and allowed.isdisjoint(types)]
+            self._found[end] = frozenset().union(*others)
+        return self._found[end]
+
+
+def _check_ends(relation: Relation, ends: _Ends, individuals: Mapping[str, Individual], facts: Facts, findings: Findings) -> None:
+    """Typed individuals outside domain or range."""
+    subjects = ends.outside(relation.domain)
+    values = ends.outside(relation.range) if relation.kind == "object" else frozenset()
+    if subjects.isdisjoint(facts) and (not values or values.isdisjoint(chain.from_iterable(facts.values()))):
+        return
+    wrong = [subject for subject, found in facts.items() for value in found if subject in subjects or value in values]
+    findings.add_counted("KE044", len(wrong), lambda: f"{relation.curie} of {individuals[wrong[0]].curie}")
 
 
 def find_unused(index: TripleIndex, types: Mapping[str, set[str]], properties: Properties, unused: Counter[str]) -> None:

@@ -9,6 +9,7 @@ from kedit.ontology.findings import Findings
 from kedit.ontology.index import BrokenList, TripleIndex
 from kedit.ontology.labels import Names
 from kedit.ontology.model import OntologyClass
+from kedit.ontology.slots import asked_slot
 from kedit.ontology.terms import BUILTIN, OWL, RDFS, SKOS, Curies, is_blank, is_iri, name_words
 from kedit.ontology.union import Union, cycles
 
@@ -23,6 +24,17 @@ class Classes:
     nodes: Mapping[str, OntologyClass]
     canonical: Mapping[str, str]
     parents: Mapping[str, tuple[str, ...]]
+
+    def above(self, iris: Iterable[str]) -> set[str]:
+        """The given classes and everything over them."""
+        found: set[str] = set()
+        queue = list(iris)
+        while queue:
+            node = queue.pop()
+            if node not in found:
+                found.add(node)
+                queue.extend(self.parents.get(node, ()))
+        return found
 
     def below(self, tops: Iterable[str]) -> set[str]:
         """The given classes and everything under them."""
@@ -78,17 +90,22 @@ def build_classes(
         for other in group[1:]:
             union.join(group[0], other)
 
-    canonical = {}
+    canonical, groups = {}, {}
     for members in union.groups(known).values():
         chosen = min(members, key=lambda iri: (iri not in declared, names.label(iri) is None, iri))
         canonical.update(dict.fromkeys(members, chosen))
+        groups[chosen] = sorted(members)
         findings.add_all("KE037", (f"{curies(iri)} = {curies(chosen)}" for iri in members if iri != chosen))
     above: dict[str, set[str]] = {iri: set() for iri in sorted(set(canonical.values()))}
     for child, parent in edges:
         if canonical[child] != canonical[parent]:
             above[canonical[child]].add(canonical[parent])
     parents = {iri: tuple(sorted(found)) for iri, found in above.items()}
-    nodes = {iri: OntologyClass(iri, curies(iri), names.label(iri) or name_words(iri), parents[iri]) for iri in parents}
+    nodes = {}
+    for iri, group in sorted(groups.items()):
+        label, folded = names.label(iri) or name_words(iri), tuple(member for member in group if member != iri)
+        slot = asked_slot(index, group, curies, findings)
+        nodes[iri] = OntologyClass(iri, curies(iri), label, parents[iri], folded, slot)
     return Classes(nodes, canonical, parents)
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kedit.ontology.findings import Findings
 from kedit.ontology.index import TripleIndex
+from kedit.ontology.literals import FORMATTED, said
 from kedit.ontology.model import LITERAL_MARK
 from kedit.ontology.properties import Group, Properties
 from kedit.ontology.terms import Curies, is_iri, language_of, language_rank, text_of
 
 Facts = dict[str, tuple[str, ...]]
+_Found = dict[str, Collection[str]]
+"""Facts on the way: subject -> values, in no order."""
 
 
 @dataclass
@@ -27,37 +30,44 @@ class FactReader:
     curies: Curies
     findings: Findings
     unused: Counter[str] = field(default_factory=Counter)
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Literal -> its texts by datatype, where these are more than its lexical form."""
+    _values: dict[str, str] = field(default_factory=dict)
 
     def read(self, properties: Properties) -> dict[str, Facts]:
         """Relation -> subject -> values, all sorted; every relation has an entry, be it empty."""
-        raw: dict[str, dict[str, list[str] | set[str]]] = {}
+        raw: dict[str, _Found] = {}
+        # What is said of a property describes the schema; of a class it may be a fact, where the property is declared.
+        nobody = self.dropped.union(properties.place)
         for iri, group in properties.groups.items():
-            raw[iri] = self._of_group(group, properties.undeclared)
-        self._complete(raw, properties)
-        return {iri: self._sorted(raw[iri]) for iri in raw}
+            raw[iri] = self._of_group(group, properties.undeclared, nobody)
+        order = sorted(set().union(*raw.values()))
+        return {iri: self._sorted(raw[iri], order) for iri in raw}
 
     @staticmethod
-    def _sorted(found: Mapping[str, list[str] | set[str]]) -> Facts:
-        facts: Facts = {}
-        for subject in sorted(found):
-            values = found[subject]
-            facts[subject] = tuple(sorted(values)) if len(values) > 1 else tuple(values)
+    def _sorted(found: _Found, order: list[str]) -> Facts:
+        # Relations of a large file share their subjects: to pick from what is sorted is cheaper than to sort again.
+        subjects = [one for one in order if one in found] if 10 * len(found) > len(order) else sorted(found)
+        facts = {subject: tuple(found[subject]) for subject in subjects}
+        for subject in [subject for subject, values in facts.items() if len(values) > 1]:
+            facts[subject] = tuple(sorted(facts[subject]))
         return facts
 
-    def _of_group(self, group: Group, undeclared: frozenset[str]) -> dict[str, list[str] | set[str]]:
-        found: dict[str, list[str] | set[str]] = {}
+    def _of_group(self, group: Group, undeclared: frozenset[str], nobody: set[str]) -> _Found:
+        found: _Found = {}
         for member, parity in sorted(group.members.items()):
             misfits = 0
             plain = group.kind == "object" and not parity and not group.symmetric and not self.same
-            skipped = self.dropped | self.schema_nodes if member in undeclared else self.dropped
-            for subject, terms in self.index.pairs(member).items():
+            skipped = nobody | self.schema_nodes if member in undeclared else nobody
+            pairs: Mapping[str, Sequence[str]] = self.index.pairs(member)
+            if plain and not found:
+                found = self._plain(member, skipped)
+                pairs = {subject: pairs[subject] for subject in pairs.keys() - found.keys()}
+            for subject, terms in pairs.items():
                 if subject.startswith("_:"):
                     self.unused["facts about blank nodes"] += len(terms)
                     continue
                 if subject in skipped:
-                    continue
-                if plain and len(terms) == 1 and subject not in found and is_iri(terms[0]) and terms[0] not in self.dropped:
-                    found[subject] = terms  # nearly every fact of a large file
                     continue
                 values = self._objects(terms) if group.kind == "object" else self._literals(terms)
                 misfits += sum(self._misfit(term, group.kind) for term in terms) if len(values) < len(terms) else 0
@@ -68,9 +78,21 @@ class FactReader:
                 self.findings.add_counted("KE015", misfits, lambda member=member: self.curies(member))  # type: ignore[misc]
         return found
 
-    def _store(
-        self, found: dict[str, list[str] | set[str]], subject: str, values: list[str], parity: int, symmetric: bool
-    ) -> None:
+    def _plain(self, member: str, skipped: set[str]) -> _Found:
+        """Facts of named subjects about one named individual each: nearly all of a large file, so taken at one go."""
+        marks, pairs = (LITERAL_MARK, "_"), self.index.pairs(member)
+        if self.index.named(member) and not self.dropped and pairs.keys().isdisjoint(skipped):
+            return dict(pairs)
+        found: _Found = {
+            subject: terms
+            for subject, terms in pairs.items()
+            if len(terms) == 1 and subject[0] != "_" and terms[0][0] not in marks and terms[0] not in self.dropped
+        }
+        for subject in found.keys() & skipped:
+            del found[subject]
+        return found
+
+    def _store(self, found: _Found, subject: str, values: Collection[str], parity: int, symmetric: bool) -> None:
         if not parity:
             known = found.get(subject)
             if known is None:
@@ -85,7 +107,7 @@ class FactReader:
                 else:
                     found[value] = {*(back or ()), subject}
 
-    def _objects(self, terms: list[str]) -> list[str]:
+    def _objects(self, terms: Sequence[str]) -> list[str]:
         """Named individuals among the objects, each as the one it is the same as."""
         values = [term for term in terms if term[0] != LITERAL_MARK and term[0] != "_" and term not in self.dropped]
         if len(values) < len(terms):
@@ -94,12 +116,24 @@ class FactReader:
             values = sorted({self.same.get(value, value) for value in values})
         return values
 
-    def _literals(self, terms: list[str]) -> list[str]:
+    def _literals(self, terms: Sequence[str]) -> list[str]:
         """Values of a data property: lexical forms, in the best language there is."""
         literals = [term for term in terms if term[0] == LITERAL_MARK]
         if len(literals) > 1:
             literals = self._in_language(literals)
-        return sorted({LITERAL_MARK + text for term in literals if (text := text_of(term))})
+        values = [value for term in literals if (value := self._value(term)) != LITERAL_MARK]
+        return sorted(set(values)) if len(values) > 1 else values
+
+    def _value(self, term: str) -> str:
+        """A literal as a value: its mark and text. What was met before is not worked out again."""
+        value = self._values.get(term)
+        if value is None:
+            text = text_of(term)
+            value = self._values[term] = LITERAL_MARK + text
+            datatype = term[term.rindex("\0") + 1 :]
+            if datatype in FORMATTED and len(texts := said(text, datatype, self.language)) > 1:
+                self.said[value] = texts
+        return value
 
     def _in_language(self, literals: list[str]) -> list[str]:
         tags = {term: language_of(term) for term in literals}
@@ -115,19 +149,3 @@ class FactReader:
     @staticmethod
     def _misfit(term: str, kind: str) -> bool:
         return term[0] == LITERAL_MARK if kind == "object" else is_iri(term)
-
-    def _complete(self, raw: dict[str, dict[str, list[str] | set[str]]], properties: Properties) -> None:
-        """Answers of a narrower relation are right answers of a wider one too, where that one is asked of the subject."""
-        above: dict[str, set[str]] = {}
-        for iri in properties.groups:
-            queue = list(properties.parents[iri])
-            while queue:
-                parent = queue.pop()
-                if parent not in above.setdefault(iri, set()):
-                    above[iri].add(parent)
-                    queue.extend(properties.parents[parent])
-        own = {iri: set(raw[iri]) for iri in sorted(set().union(*above.values()))} if above else {}
-        for iri in sorted(above):
-            for parent in sorted(above[iri]):
-                for subject in own[parent] & raw[iri].keys():
-                    raw[parent][subject] = {*raw[parent][subject], *raw[iri][subject]}

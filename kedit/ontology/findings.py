@@ -141,6 +141,24 @@ KINDS: dict[str, Kind] = {
         "Asserted facts of the relation are used as they are.",
         "{n} property chains contain the relation they define; they are never computed",
     ),
+    "KE036": _kind(
+        "info",
+        "{n} fact about a class is read from a restriction",
+        "Leave out --class-facts to ignore restrictions.",
+        "{n} facts about classes are read from restrictions",
+    ),
+    "KE038": _kind(
+        "info",
+        "{n} restriction on a class could be read as a fact about the class",
+        "Read it with --class-facts.",
+        "{n} restrictions on classes could be read as facts about the classes",
+    ),
+    "KE039": _kind(
+        "warning",
+        "{n} individual belongs to two classes that are stated to be disjoint",
+        "Correct its types or the axiom; its facts are used.",
+        "{n} individuals belong to two classes that are stated to be disjoint",
+    ),
     "KE037": _kind(
         "info",
         "{n} term is the same as another (owl:sameAs, equivalent) and merged",
@@ -177,11 +195,29 @@ KINDS: dict[str, Kind] = {
         "Check the types; the facts are used.",
         "{n} facts have a subject or object outside the relation's domain or range",
     ),
+    "KE047": _kind(
+        "warning",
+        "{n} answer is none of those that the relation's range enumerates",
+        "Correct the fact or the owl:oneOf; the fact is used.",
+        "{n} answers are none of those that the relations' ranges enumerate",
+    ),
+    "KE048": _kind(
+        "warning",
+        "{n} kedit:answerPolicy is neither any nor skip-ambiguous",
+        "Write one of the two.",
+        "{n} kedit:answerPolicy values are neither any nor skip-ambiguous",
+    ),
     "KE045": _kind(
         "warning",
         "{n} kedit:split is not train, valid or test",
         "Write one of the three.",
         "{n} kedit:split values are not train, valid or test",
+    ),
+    "KE046": _kind(
+        "error",
+        "{n} term asks for its slot by no single number from 0 up (kedit:slot)",
+        "Write one non-negative integer, or leave kedit:slot out.",
+        "{n} terms ask for their slots by no single number from 0 up (kedit:slot)",
     ),
 }
 

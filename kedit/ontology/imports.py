@@ -48,19 +48,20 @@ def read_catalog(path: Path, _seen: frozenset[Path] = frozenset()) -> Catalog:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise InputError(f"catalog cannot be read: {reason}", place=Place(path), advice="Check --catalog.") from error
+        raise InputError(
+            f"catalog cannot be read: {reason}", place=Place(path), advice="Check --catalog.", code="KE150"
+        ) from error
     if "<!ENTITY" in text:
-        raise InputError("catalog declares entities", place=Place(path), advice="Write the addresses out.")
+        raise InputError("catalog declares entities", place=Place(path), advice="Write the addresses out.", code="KE151")
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         line, column = error.position
         place = Place(path, line, column + 1)
-        raise InputError(
-            f"is not an XML catalog: {error.msg.split(':')[0]}", place=place, advice=f"See any {CATALOG_NAME}."
-        ) from error
+        message = f"is not an XML catalog: {error.msg.split(':')[0]}"
+        raise InputError(message, place=place, advice=f"See any {CATALOG_NAME}.", code="KE151") from error
     if root.tag.removeprefix(_CATALOG) != "catalog":
-        raise InputError("is not an XML catalog", place=Place(path), advice="Its root element must be <catalog>.")
+        raise InputError("is not an XML catalog", place=Place(path), advice="Its root element must be <catalog>.", code="KE151")
     _entries(root, path.parent, catalog, _seen | {path.resolve()})
     return catalog
 
@@ -101,11 +102,10 @@ def parse_import(option: str) -> tuple[str, Path]:
     """`IRI=FILE` of `--import`; InputError if it is not of that form or the file is missing."""
     iri, mark, file = option.rpartition("=")
     if not mark or not iri or not file:
-        raise InputError(
-            f"--import {option!r} is not of the form IRI=FILE", advice="For example --import http://example.org/base=base.ttl"
-        )
+        advice = "For example --import http://example.org/base=base.ttl"
+        raise InputError(f"--import {option!r} is not of the form IRI=FILE", advice=advice, code="KE152")
     if not Path(file).is_file():
-        raise InputError("no such file", place=Place(file), advice=f"It was given by --import {option}")
+        raise InputError("no such file", place=Place(file), advice=f"It was given by --import {option}", code="KE153")
     return iri.strip("<>"), Path(file)
 
 
@@ -136,12 +136,12 @@ class Closure:
         return dict(sorted(merged.items()))
 
 
-def read_closure(path: Path, *, catalog: Path | None = None, imports: Sequence[str] = ()) -> Closure:
-    """Read a file and, breadth first, what it imports; each file once, so that cycles end."""
+def read_closure(path: Path, *, catalog: Path | None = None, imports: Sequence[str] = (), graph: str | None = None) -> Closure:
+    """Read a file (of a file of quads, `graph` alone) and, breadth first, what it imports; each file once, so that cycles end."""
     named = Catalog(files=dict(parse_import(option) for option in imports))
     if catalog is not None:
         named.add(read_catalog(catalog))
-    documents = [read_document(path, "f0_")]
+    documents = [read_document(path, "f0_", graph)]
     seen = {path.resolve()}
     done: dict[str, None] = {}
     unresolved: dict[str, str] = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from kedit.ontology.model import LITERAL_MARK
-from kedit.ontology.terms import RDF, is_iri, literal
+from kedit.ontology.terms import LOCAL_BASE, RDF, TYPE, is_iri, literal
 
 FIRST, REST, NIL = RDF + "first", RDF + "rest", RDF + "nil"
 
@@ -33,18 +33,24 @@ class TripleIndex:
     """Triples of one or more files. Objects of a subject are sorted and distinct after `finish`."""
 
     def __init__(self) -> None:
-        self.data: dict[str, dict[str, list[str]]] = {}
+        self.data: dict[str, dict[str, Sequence[str]]] = {}
         self.triples = 0
-        self.literals: dict[str, int] = {}
-        """Predicate -> number of its triples whose object is a literal."""
         self.triple_terms = 0
         self._terms: dict[str, str] = {}
+        self._several: set[tuple[str, str]] = set()
+        """Predicate and subject of what was stated more than once: their objects are lists until they are sorted."""
+        self._mixed: set[str] = set()
+        """Predicates with literals or blank nodes at either end."""
+        self.relative: set[str] = set()
+        """Subjects that the file names by relative IRIs without a base."""
 
     def add(self, quads: Iterable[Any], mark: str) -> None:
         """Add pyoxigraph quads; `mark` keeps blank nodes of different files apart. Graph names are dropped."""
         from pyoxigraph import BlankNode, Literal, NamedNode
 
-        data, shared = self.data, self._terms.setdefault
+        data, shared, several, mixed = self.data, self._terms.setdefault, self._several.add, self._mixed.add
+        before = key = ""
+        named = True
         for quad in quads:
             obj = quad.object
             kind = type(obj)
@@ -60,47 +66,85 @@ class TripleIndex:
                 self.triple_terms += 1
                 continue
             subject = quad.subject
-            key = subject.value if type(subject) is NamedNode else f"_:{mark}{subject.value}"
-            key = shared(key, key)
+            name = subject.value
+            if name != before:  # files state what they know of a subject in one place, and a look-up costs more than this
+                before = name
+                named = type(subject) is NamedNode
+                key = name if named else f"_:{mark}{name}"
+                key = shared(key, key)
+                if name.startswith(LOCAL_BASE):
+                    self.relative.add(key)
             predicate = quad.predicate.value
             if predicate not in data:
                 data[predicate] = {}
+            if kind is not NamedNode or not named:
+                mixed(predicate)
             subjects = data[predicate]
-            if key in subjects:
-                subjects[key].append(value)
+            objects = subjects.get(key)
+            if objects is None:
+                subjects[key] = (value,)  # a tuple of one is half of a list of one, and most are of one
+            elif type(objects) is list:
+                objects.append(value)
             else:
-                subjects[key] = [value]
+                subjects[key] = [*objects, value]
+                several((predicate, key))
 
     def merge(self, other: TripleIndex) -> None:
         """Add the triples of another index, which is used up."""
         self.triple_terms += other.triple_terms
+        self.relative |= other.relative
+        self._several |= other._several
+        self._mixed |= other._mixed
         for predicate, pairs in other.data.items():
             subjects = self.data.setdefault(predicate, {})
-            for subject, objects in pairs.items():
-                subjects.setdefault(subject, []).extend(objects)
+            both = pairs.keys() & subjects.keys()
+            self._several.update((predicate, subject) for subject in both)
+            pairs.update({subject: [*subjects[subject], *pairs[subject]] for subject in both})
+            subjects.update(pairs)
 
     def finish(self) -> None:
         """Drop duplicates, order the objects, count."""
-        self._terms = {}
-        self.triples = 0
-        for predicate, subjects in self.data.items():
-            literals = 0
-            for subject, objects in subjects.items():
-                if len(objects) > 1:
-                    objects = subjects[subject] = sorted(set(objects))
-                    literals += sum([term[0] == LITERAL_MARK for term in objects])
-                elif objects[0][0] == LITERAL_MARK:
-                    literals += 1
-                self.triples += len(objects)
-            self.literals[predicate] = literals
+        for predicate, subject in self._several:
+            self.data[predicate][subject] = tuple(sorted(set(self.data[predicate][subject])))
+        self._terms, self._several = {}, set()
+        self.triples = sum(sum(map(len, pairs.values())) for pairs in self.data.values())
 
-    def pairs(self, predicate: str) -> dict[str, list[str]]:
+    def literals(self, predicate: str) -> int:
+        """Number of a predicate's triples whose object is a literal."""
+        return sum(term[0] == LITERAL_MARK for objects in self.pairs(predicate).values() for term in objects)
+
+    def named(self, predicate: str) -> bool:
+        """Whether all subjects and objects of a predicate are IRIs, as its files state them."""
+        return predicate not in self._mixed
+
+    def pairs(self, predicate: str) -> dict[str, Sequence[str]]:
         """Subject -> objects of a predicate; empty if the predicate does not occur."""
         return self.data.get(predicate, {})
 
-    def objects(self, subject: str, predicate: str) -> list[str]:
+    def objects(self, subject: str, predicate: str) -> Sequence[str]:
         """Objects of one subject, sorted."""
-        return self.data.get(predicate, {}).get(subject, [])
+        return self.data.get(predicate, {}).get(subject, ())
+
+    def instances(self) -> dict[str, set[str]]:
+        """Type -> its instances."""
+        found: dict[str, set[str]] = {}
+        for subject, kinds in self.pairs(TYPE).items():
+            for kind in kinds:
+                found.setdefault(kind, set()).add(subject)
+        return found
+
+    def replace(self, subject: str, predicate: str, objects: Iterable[str]) -> None:
+        """Let a subject have these objects of a predicate and no others; none at all if there are none."""
+        before, now = self.objects(subject, predicate), sorted(set(objects))
+        self.triples += len(now) - len(before)
+        pairs = self.data.setdefault(predicate, {})
+        pairs.pop(subject, None)
+        if now:
+            pairs[subject] = tuple(now)
+            if not is_iri(subject) or not all(map(is_iri, now)):
+                self._mixed.add(predicate)
+        elif not pairs:
+            del self.data[predicate]
 
     def edges(self, predicate: str) -> list[tuple[str, str]]:
         """Pairs of IRIs under a predicate, sorted; blank nodes and literals are left out."""

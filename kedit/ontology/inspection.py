@@ -55,6 +55,9 @@ def _relation(ontology: Ontology, relation: Relation, slot: int | None) -> dict[
         "inverse_folded": [ontology.curie(iri) for iri in relation.folded],
         "slot": slot,
         "template": relation.template_source,
+        "rule": relation.rule,
+        "confidence": relation.confidence,
+        "refusal": relation.refusal,
         "example": example(ontology, relation),
     }
 

@@ -49,7 +49,7 @@ class Names:
     def name(self, iris: Iterable[str]) -> Name:
         """Label and aliases of an individual, given all IRIs that are the same; the first is the canonical one."""
         iris = tuple(iris)
-        if len(iris) == 1 and not self._aliases and (only := self._only(iris[0])) is not None:
+        if len(iris) == 1 and (only := self._only(iris[0])) is not None:
             return only
         ranked = [
             (self._rank(term), order, text)
@@ -72,7 +72,10 @@ class Names:
         return Name(text, tuple(sorted(aliases - {text, ""})) if aliases else (), found)
 
     def _only(self, iri: str) -> Name | None:
-        """The name of a term with one label or none, as most terms of large files are; None for all other terms."""
+        """The name of a term with one label or none and no alias, as most terms of large files are; None for other terms."""
+        for pairs in self._aliases:
+            if iri in pairs:
+                return None
         found = None
         for pairs in self._labels:
             terms = pairs.get(iri)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kedit.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from kedit.ontology.build import Builder
 
 Form = Literal["question", "cloze"]
 Role = Literal["train", "valid", "heldout"]
 Split = Literal["train", "valid", "test"]
+AnswerPolicy = Literal["any", "skip-ambiguous"]
 LITERAL_MARK = '"'
 
 
@@ -32,6 +36,10 @@ class OntologyClass:
     curie: str
     label: str
     parents: tuple[str, ...] = ()
+    folded: tuple[str, ...] = ()
+    """IRIs of equivalent classes that this one stands for."""
+    slot: int | None = None
+    """`kedit:slot`: the slot index that it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,27 @@ class Relation:
     transitive: bool = False
     folded: tuple[str, ...] = ()
     """IRIs of inverse and equivalent properties whose facts were folded into this one."""
+    inverse: tuple[str, ...] = ()
+    """Those of `folded` that read from this relation's object to its subject."""
     chains: tuple[tuple[str, ...], ...] = ()
     """Property chain axioms, each a tuple of relation IRIs; data, never materialised. `^` before an IRI marks a step that
     runs from the relation's object to its subject (its property was folded into an inverse)."""
     templates: tuple[Template, ...] = ()
     template_source: Literal["written", "generated", "missing"] = "missing"
+    rule: str | None = None
+    """The rule class by which templates were generated from the name, with its `confidence`."""
+    confidence: float | None = None
+    refusal: str | None = None
+    """Why no templates could be generated, where they are missing."""
     phrase: str | None = None
+    choices: tuple[str, ...] = ()
+    """The only values there are, if the range enumerates them (`owl:oneOf`)."""
+    answer_policy: AnswerPolicy = "any"
+    """Whether subjects with several answers are asked about at all."""
     excluded: bool = False
     """`kedit:exclude true`: used only where it is named."""
+    slot: int | None = None
+    """`kedit:slot`: the slot index that it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +92,16 @@ class Individual:
     """Other names, accepted as answers and seen by lexical scopes."""
     types: tuple[str, ...] = ()
     split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecated:
+    """A term that is not to be used any more, with the IRI of the one that replaces it."""
+
+    iri: str
+    curie: str
+    label: str
+    replacement: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +134,19 @@ class Ontology:
     relations: Mapping[str, Relation]
     individuals: Mapping[str, Individual]
     facts: Mapping[str, Mapping[str, tuple[str, ...]]]
-    """relation IRI -> subject IRI -> values, sorted."""
+    """relation IRI -> subject IRI -> values, sorted; with the answers that follow from other facts about the subject."""
+    inferred: Mapping[str, int] = field(default_factory=dict)
+    """relation IRI -> how many of its answers are not stated but follow from sub-properties and chains."""
+    said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Literal -> its texts by datatype, the preferred one first, where these are more than its lexical form."""
+    deprecated: tuple[Deprecated, ...] = ()
+    graphs: Mapping[str, int] = field(default_factory=dict)
+    """Named graphs of a file of quads with the statements in each; `default` is the unnamed one."""
     imports: tuple[str, ...] = ()
     unused: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    provenance: Builder | None = field(default=None, repr=False, compare=False)
+    """What an explanation looks things up in, if `load_ontology` was asked to keep it."""
 
     def values(self, relation: str, subject: str) -> tuple[str, ...]:
         """All values that the ontology lists for `subject` under `relation` (empty if none)."""
@@ -115,7 +155,7 @@ class Ontology:
     def texts(self, value: str) -> tuple[str, ...]:
         """Accepted surface forms of a value, the preferred one first."""
         if value.startswith(LITERAL_MARK):
-            return (value[1:],)
+            return self.said.get(value, (value[1:],))
         individual = self.individuals[value]
         return (individual.label, *individual.aliases)
 
@@ -143,11 +183,19 @@ class Ontology:
         return f"{prefix}:{iri[len(best) :]}"
 
     def resolve(self, term: str, kind: Literal["relation", "class", "individual", "slot"] = "relation") -> str:
-        """IRI of a term written as IRI, `<IRI>`, CURIE, label or local name; InputError with the nearest terms."""
+        """IRI of a term written as IRI, `<IRI>`, CURIE, label or local name; InputError with the nearest terms.
+
+        A deprecated term stands for its replacement.
+        """
         index = self._names[kind]
         for key in (term, term.casefold()):
             if key in index:
                 return index[key]
+        if old := self._deprecated.get(term) or self._deprecated.get(term.casefold()):
+            if old.replacement in index:
+                return index[old.replacement]
+            advice = f"Its replacement is <{old.replacement}>, no {kind} here." if old.replacement else "Name another term."
+            raise InputError(f"{kind} {term!r} is deprecated", advice=advice)
         shown = sorted({node.curie for node in self._nodes(kind)} | {node.label for node in self._nodes(kind)})
         raise InputError(f"unknown {kind} {term!r}", advice=did_you_mean(term, shown))
 
@@ -158,6 +206,14 @@ class Ontology:
             yield from self.classes.values()
         if kind == "individual":
             yield from self.individuals.values()
+
+    @cached_property
+    def _deprecated(self) -> dict[str, Deprecated]:
+        return {
+            name: old
+            for old in reversed(self.deprecated)
+            for name in (old.iri, f"<{old.iri}>", old.curie, old.curie.casefold(), old.label.casefold())
+        }
 
     @cached_property
     def _names(self) -> dict[str, dict[str, str]]:

@@ -13,8 +13,10 @@ from kedit.ontology.templates import TEMPLATE_IRIS
 from kedit.ontology.terms import (
     ALIAS_PROPERTIES,
     ANNOTATION_NAMESPACES,
+    DOMAINS,
     LABEL_PROPERTIES,
     OWL,
+    RANGES,
     RDF,
     RDFS,
     SKOS,
@@ -49,6 +51,10 @@ _ANNOTATION_PARENTS = {
     *LABEL_PROPERTIES,
     *ALIAS_PROPERTIES,
 }
+_HIERARCHY = (SKOS + "broader", SKOS + "narrower")
+_RELATED = SKOS + "related"
+CONCEPT_RELATIONS = {SKOS + "broader": "broader concept", SKOS + "narrower": "narrower concept", _RELATED: "related concept"}
+"""The relations of a thesaurus with their names; SKOS itself is no part of the file."""
 _ANNOTATION_PARENTS |= {
     SKOS + name for name in ("note", "definition", "example", "hiddenLabel", "scopeNote", "changeNote", "notation")
 }
@@ -77,6 +83,8 @@ class Properties:
     groups: Mapping[str, Group]
     place: Mapping[str, tuple[str, int]]
     parents: Mapping[str, tuple[str, ...]]
+    narrower: Mapping[str, tuple[tuple[str, bool], ...]]
+    """Relation -> those whose facts are its facts, with whether they read in the opposite direction."""
     undeclared: frozenset[str]
 
 
@@ -101,11 +109,11 @@ class _Reader:
         generic = set().union(*(self.types.get(kind, set()) for kind in _GENERIC))
         links = [self.index.edges(name) for name in (SUBPROPERTY, INVERSE, OWL + "equivalentProperty")]
         mentioned = {iri for edges in links for edge in edges for iri in edge}
-        mentioned |= {iri for name in (RDFS + "domain", RDFS + "range", *TEMPLATE_IRIS) for iri in self.index.pairs(name)}
+        mentioned |= {iri for name in (*DOMAINS, *RANGES, *TEMPLATE_IRIS) for iri in self.index.pairs(name)}
         undeclared = (set(self.index.data) | mentioned) - objects - data - generic - notes
         undeclared -= {iri for iri in undeclared if iri.startswith(ANNOTATION_NAMESPACES)}
         annotations = self.annotations | self._below_annotations()
-        kinds: dict[str, Kind] = {}
+        kinds: dict[str, Kind] = dict.fromkeys(self._of_concepts(), "object")
         idle: set[str] = set()
         for iri in sorted(objects | data | (generic - notes) | undeclared):
             if not is_iri(iri) or is_builtin(iri) or iri in self.dropped or iri in annotations:
@@ -121,6 +129,14 @@ class _Reader:
         self._by_neighbours(idle, kinds)
         return kinds, frozenset(undeclared & kinds.keys() - idle)
 
+    def _of_concepts(self) -> tuple[str, ...]:
+        """SKOS relations that hold between this file's concepts: what a thesaurus states."""
+        concepts = self.types.get(SKOS + "Concept", set())
+        found = {iri for iri in CONCEPT_RELATIONS if not concepts.isdisjoint(self.index.pairs(iri))}
+        if not found.isdisjoint(_HIERARCHY):
+            found.update(_HIERARCHY)  # inverse of each other: one relation
+        return tuple(sorted(found - self.dropped))
+
     def _by_neighbours(self, idle: set[str], kinds: dict[str, Kind]) -> None:
         """Kinds of properties that state no fact: what their range says, else what the properties beside them are."""
         beside: dict[str, set[str]] = {}
@@ -130,7 +146,7 @@ class _Reader:
                 beside.setdefault(other, set()).add(one)
         known = dict(kinds)
         for iri in sorted(idle):
-            ranges = self.index.objects(iri, RDFS + "range")
+            ranges = [value for predicate in RANGES for value in self.index.objects(iri, predicate)]
             literal = any(value.startswith(XSD) or value == RDFS + "Literal" for value in ranges)
             near = {known[other] for other in beside.get(iri, ()) if other in known}
             kinds[iri] = "data" if literal or near == {"data"} else "object"
@@ -154,7 +170,7 @@ class _Reader:
         pairs, outside = self.index.pairs(iri), self.schema_nodes
         if not any(is_iri(subject) and subject not in outside for subject in pairs):
             return None
-        return "data" if 2 * self.index.literals[iri] > sum(map(len, pairs.values())) else "object"
+        return "data" if 2 * self.index.literals(iri) > sum(map(len, pairs.values())) else "object"
 
     def unions(self, kinds: Mapping[str, Kind]) -> Union:
         """Equivalent, inverse and cyclic properties joined."""
@@ -166,6 +182,8 @@ class _Reader:
         for one, other in self.index.edges(INVERSE):
             if kinds.get(one) == kinds.get(other) == "object":
                 union.join(one, other, 1)
+        if _HIERARCHY[0] in kinds:
+            union.join(*_HIERARCHY, 1)
         while True:
             edges = [
                 (above[0], below[0])
@@ -182,12 +200,18 @@ class _Reader:
                 for other in group[1:]:
                     union.join(group[0], other)
             if not found:
-                return union
+                break
+        for child, parent in self.index.edges(SUBPROPERTY):
+            (one, turn), (other, back) = union.find(child), union.find(parent)
+            if child in kinds and parent in kinds and one == other and turn != back:
+                union.contradictory.add(one)  # what entails its own inverse is symmetric
+        return union
 
     def group(self, root: str, members: Mapping[str, int], kind: Kind, contradictory: bool) -> Group:
         """The relation of one group: its canonical direction is the functional one, else the one with templates,
         else the one whose questions have fewer answers."""
-        symmetric = contradictory or any(member in self.types.get(OWL + "SymmetricProperty", ()) for member in members)
+        stated = self.types.get(OWL + "SymmetricProperty", set()) | {_RELATED}
+        symmetric = contradictory or not stated.isdisjoint(members)
         if symmetric:
             members = dict.fromkeys(members, 0)
         functional = {turn: self._functional(members, turn) for turn in (0, 1)}
@@ -234,7 +258,7 @@ def build_properties(
     findings: Findings,
 ) -> Properties:
     """Relations of the index after folding. `schema_nodes` are classes, properties and ontologies."""
-    annotations = {*LABEL_PROPERTIES, *ALIAS_PROPERTIES, *label_property}
+    annotations = {*LABEL_PROPERTIES, *ALIAS_PROPERTIES, *label_property, *DOMAINS, *RANGES}
     reader = _Reader(index, types, schema_nodes, annotations, dropped, curies, findings)
     kinds, undeclared = reader.kinds()
     union = reader.unions(kinds)
@@ -248,10 +272,20 @@ def build_properties(
     groups = dict(sorted(groups.items()))
     place = {member: (iri, parity) for iri, group in groups.items() for member, parity in group.members.items()}
     parents: dict[str, set[str]] = {iri: set() for iri in groups}
+    narrower: dict[str, set[tuple[str, bool]]] = {}
     for child, parent in index.edges(SUBPROPERTY):
         if child in place and parent in place:
             (below, turn), (above, other) = place[child], place[parent]
+            if below == above or groups[above].kind != groups[below].kind:
+                continue
+            narrower.setdefault(above, set()).add((below, turn != other))
             # `isFatherOf` under `hasParent` is a statement about opposite directions: no ancestor of the slot.
-            if below != above and (turn == other or groups[above].symmetric) and groups[below].kind == groups[above].kind:
+            if turn == other or groups[above].symmetric:
                 parents[below].add(above)
-    return Properties(groups, place, {iri: tuple(sorted(found)) for iri, found in parents.items()}, undeclared)
+    return Properties(
+        groups,
+        place,
+        {iri: tuple(sorted(found)) for iri, found in parents.items()},
+        {iri: tuple(sorted(found)) for iri, found in sorted(narrower.items())},
+        undeclared,
+    )

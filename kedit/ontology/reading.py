@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kedit.errors import InputError
+from kedit.errors import InputError, did_you_mean
 from kedit.ontology.index import TripleIndex, paused_gc
+from kedit.ontology.owl_syntaxes import as_rdf_xml, is_owl_syntax
 from kedit.ontology.sniff import READABLE, Source, Syntax, not_rdf, read_source, sniff
 from kedit.ontology.terms import LOCAL_BASE
 from kedit.ontology.xml import merged_text, well_formedness_error, without_entities
@@ -36,41 +37,96 @@ class Document:
     prefixes: Mapping[str, str]
     base: str
     """What its relative IRIs were read against, if it declared nothing itself."""
+    graphs: Mapping[str, int] = field(default_factory=dict)
+    """Named graphs of a file of quads with the statements in each; `default` is the unnamed one. Empty if it has no other."""
 
 
-def read_document(path: Path, mark: str = "") -> Document:
+def read_document(path: Path, mark: str = "", graph: str | None = None) -> Document:
     """Read and parse a file of any RDF syntax; `mark` keeps its blank nodes apart from those of other files.
 
-    Raises InputError with file, line, column, text and advice.
+    Of a file of quads all graphs are read as one, or the `graph` of that name alone (`default`: the unnamed one). Raises
+    InputError with file, line, column, text and advice.
     """
     source = read_source(path)
     syntax = sniff(source)
     base = LOCAL_BASE + quote(path.name.removesuffix(".gz"))
+    if is_owl_syntax(syntax):
+        data, prefixes = as_rdf_xml(source, syntax)
+        return Document(source, syntax, _parse(data, "RDF/XML", base, mark)[0], dict(sorted(prefixes.items())), base)
     data = without_entities(source) if syntax == "RDF/XML" else source.data
+    graphs = _Graphs(graph)
     try:
-        index, prefixes = _parse(data, syntax, base, mark)
+        index, prefixes = _parse(data, syntax, base, mark, graphs)
     except SyntaxError as error:
-        if syntax == "Turtle" and (trig := _as_trig(source, error, base, mark)) is not None:
+        if syntax == "Turtle" and (trig := _as_trig(source, error, base, mark, graphs)) is not None:
             index, prefixes = trig
             syntax = "TriG"
         elif syntax == "RDF/XML" and (merged := _with_merged_text(data, error, base, mark)) is not None:
             index, prefixes = merged
         else:
             raise _located(source, syntax, data, base, error) from error
+    graphs.check(source)
     if not index.data and not index.triple_terms:
-        raise InputError("holds no triples", place=source.place(), advice=f"It was read as {syntax}. kedit reads {READABLE}.")
+        raise _without_triples(source, syntax)
     if syntax == "RDF/XML":
         prefixes = _xml_prefixes(data)
-    return Document(source, syntax, index, dict(sorted(prefixes.items())), base)
+    return Document(source, syntax, index, dict(sorted(prefixes.items())), base, graphs.named())
 
 
-def _parse(data: bytes, syntax: Syntax, base: str, mark: str) -> tuple[TripleIndex, Mapping[str, str]]:
+def _without_triples(source: Source, syntax: Syntax) -> InputError:
+    if syntax == "JSON-LD" and b'"@' not in source.data:
+        advice = "JSON-LD has keys such as @context and @id; OBO graphs in JSON can be converted with ROBOT (robot convert)."
+        return InputError("is not an ontology: JSON without linked data", place=source.place(1), advice=advice, code="KE112")
+    advice = f"It was read as {syntax}. kedit reads {READABLE}."
+    return InputError("holds no triples", place=source.place(), advice=advice, code="KE113")
+
+
+@dataclass
+class _Graphs:
+    """Counts the statements of each graph and lets through those of the one that is wanted."""
+
+    wanted: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def sift(self, quads: Iterable[Any]) -> Iterator[Any]:
+        """The quads of the wanted graph."""
+        from pyoxigraph import DefaultGraph
+
+        self.counts = {}
+        for quad in quads:
+            graph = quad.graph_name
+            name = "default" if isinstance(graph, DefaultGraph) else str(graph).strip("<>")
+            self.counts[name] = self.counts.get(name, 0) + 1
+            if self.wanted in (None, name):
+                yield quad
+
+    def named(self) -> dict[str, int]:
+        """Graphs by name, if there is any beside the default one."""
+        return dict(sorted(self.counts.items())) if self.counts.keys() - {"default"} else {}
+
+    def check(self, source: Source) -> None:
+        """InputError if the wanted graph is not there."""
+        if self.wanted is None or self.wanted in (self.counts or {"default": 0}):
+            return
+        if not self.named():
+            advice = "Leave out --graph: this file has one graph, without a name."
+        else:
+            shown = [f"{name} ({count:,})" for name, count in sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))]
+            advice = did_you_mean(self.wanted, self.counts) + f" Graphs with their statements: {', '.join(shown[:8])}"
+            advice += f" and {len(shown) - 8} more." if len(shown) > 8 else "."
+        raise InputError(f"has no graph {self.wanted!r}", place=source.place(), advice=advice, code="KE154")
+
+
+def _parse(
+    data: bytes, syntax: Syntax, base: str, mark: str, graphs: _Graphs | None = None
+) -> tuple[TripleIndex, Mapping[str, str]]:
     from pyoxigraph import RdfFormat, parse
 
     parser = parse(data, getattr(RdfFormat, _FORMATS[syntax]), base_iri=base)
     index = TripleIndex()
     with paused_gc():
-        index.add(parser, mark)
+        sifted = graphs is not None and syntax in ("N-Quads", "TriG", "JSON-LD")
+        index.add(graphs.sift(parser) if graphs and sifted else parser, mark)
     return index, parser.prefixes
 
 
@@ -84,13 +140,15 @@ def _with_merged_text(data: bytes, error: SyntaxError, base: str, mark: str) -> 
         return None
 
 
-def _as_trig(source: Source, error: SyntaxError, base: str, mark: str) -> tuple[TripleIndex, Mapping[str, str]] | None:
+def _as_trig(
+    source: Source, error: SyntaxError, base: str, mark: str, graphs: _Graphs
+) -> tuple[TripleIndex, Mapping[str, str]] | None:
     """TriG differs from Turtle by its braces: where Turtle stumbles over one, try the other."""
     line = source.data.split(b"\n", error.lineno or 1)[(error.lineno or 1) - 1]
     message = str(error.args[0])
     if source.path.name.removesuffix(".gz").lower().endswith(".trig") or "{" in message or b"{" in line or "GRAPH" in message:
         try:
-            return _parse(source.data, "TriG", base, mark)
+            return _parse(source.data, "TriG", base, mark, graphs)
         except SyntaxError as other:
             if (other.lineno or 0) >= (error.lineno or 0) and source.path.name.removesuffix(".gz").lower().endswith(".trig"):
                 raise _located(source, "TriG", source.data, base, other) from other
@@ -115,12 +173,14 @@ def _located(source: Source, syntax: Syntax, data: bytes, base: str, error: Synt
         if broken:
             return broken
         place = source.place(_lines_until_error(data, base))
-        return InputError(f"is not valid RDF/XML: {message}", place=place, advice=_advice(message))
+        return InputError(f"is not valid RDF/XML: {message}", place=place, advice=_advised(message)[1], code="KE124")
     at_start = (error.lineno or 1) == _first_line(source) and "not a valid subject" in message
     if syntax == "Turtle" and at_start and not re.search(rb"@prefix|@base|<[a-z]+:", source.data[:65536], re.IGNORECASE):
         return not_rdf(source)
     place = source.place(error.lineno, error.offset) if error.lineno else source.place()
-    return InputError(f"is not valid {syntax}: {message}", place=place, advice=_advice(message))
+    code, advice = _advised(message)
+    code = "KE140" if syntax == "JSON-LD" else code
+    return InputError(f"is not valid {syntax}: {message}", place=place, advice=advice, code=code)
 
 
 def _first_line(source: Source) -> int:
@@ -129,21 +189,28 @@ def _first_line(source: Source) -> int:
     return next((number for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith(b"#")), 1)
 
 
-def _advice(message: str) -> str:
-    for sign, advice in (
-        ("has not been declared", "Declare it at the top of the file: @prefix name: <http://...> ."),
-        ("dot is expected", "The statement before this place does not end in '.'."),
-        ("Unexpected end", "Something opened here is never closed (a string, a bracket or the last statement's '.')."),
-        ("code point", "An IRI holds a character that IRIs may not have; write a space as %20."),
-        ("not a valid RDF object", 'An object is <IRI>, prefix:name, "text", a number, true or false.'),
-        ("not a valid predicate", "A predicate is <IRI>, prefix:name or 'a'; a text before it needs quotes."),
-        ("not a valid subject", "A subject is <IRI>, prefix:name, _:name or [...]; the statement before may end too early."),
-        ("absolute IRI", "IRIs are absolute here: http://... ."),
-        ("escape", "In strings and IRIs a backslash is written as two."),
+def _advised(message: str) -> tuple[str, str]:
+    """The code of a syntax error and what to do about it, by the parser's message."""
+    for sign, code, advice in (
+        ("has not been declared", "KE130", "Declare it at the top of the file: @prefix name: <http://...> ."),
+        ("Unexpected end", "KE131", "Something opened here is never closed (a string, a bracket or the last statement's '.')."),
+        ("line end", "KE131", 'A text of several lines stands between """ and """.'),
+        ("dot is expected", "KE132", "The statement before this place does not end in '.'."),
+        ("code point", "KE133", "An IRI holds a character that IRIs may not have; write a space as %20."),
+        ("IRI", "KE134", "IRIs are absolute here: http://... ."),
+        ("escape", "KE135", "In strings and IRIs a backslash is written as two."),
+        ("not a valid RDF object", "KE136", 'An object is <IRI>, prefix:name, "text", a number, true or false.'),
+        ("not a valid predicate", "KE136", "A predicate is <IRI>, prefix:name or 'a'; a text before it needs quotes."),
+        (
+            "not a valid subject",
+            "KE136",
+            "A subject is <IRI>, prefix:name, _:name or [...]; the statement before may end too early.",
+        ),
+        ("language tag", "KE137", "A language tag is letters and digits joined by hyphens: @en, @pt-br."),
     ):
         if sign in message:
-            return advice
-    return "Everything before this place was read."
+            return code, advice
+    return "KE138", "Everything before this place was read."
 
 
 def _remote_context(source: Source) -> InputError:
@@ -154,6 +221,7 @@ def _remote_context(source: Source) -> InputError:
         f"names a remote JSON-LD context{name}; kedit never fetches anything",
         place=place,
         advice="Write the context into the file.",
+        code="KE141",
     )
 
 

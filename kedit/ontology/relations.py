@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kedit.ontology.classes import Classes, is_builtin, named_members
+from kedit.ontology.closed import as_values, enumerated
 from kedit.ontology.facts import Facts
 from kedit.ontology.findings import Findings
 from kedit.ontology.index import BrokenList, TripleIndex
 from kedit.ontology.labels import Names
-from kedit.ontology.model import Form, Relation, Template
-from kedit.ontology.properties import Group, Properties
+from kedit.ontology.model import AnswerPolicy, Relation, Template
+from kedit.ontology.properties import CONCEPT_RELATIONS, Group, Properties
+from kedit.ontology.slots import asked_slot
 from kedit.ontology.sniff import Source
-from kedit.ontology.templates import PROPERTIES, Malformed, in_language, in_order, parse_template
-from kedit.ontology.terms import KEDIT, OWL, RDFS, XSD, Curies, is_blank, is_iri, is_true, relation_words
+from kedit.ontology.templates import FORMS, PROPERTIES, Malformed, in_language, in_order, parse_template, unusable
+from kedit.ontology.terms import DOMAINS, KEDIT, OWL, RANGES, XSD, Curies, is_blank, is_iri, is_true, relation_words
 from kedit.ontology.verbalise import Verbalisation, verbalise
+
+if TYPE_CHECKING:
+    from kedit.ontology.sidecar import Sidecar
 
 CHAIN = OWL + "propertyChainAxiom"
 _PERSON = frozenset(["person", "people", "human", "man", "woman", "male", "female", "agent", "individual", "parent", "child"])
@@ -26,7 +32,7 @@ _PLACE = frozenset(
 
 @dataclass
 class RelationBuilder:
-    """Builds the relations of one load; `source` is the file that places of findings refer to."""
+    """Builds the relations of one load; `sources` are the files that places of findings refer to."""
 
     index: TripleIndex
     types: Mapping[str, set[str]]
@@ -34,8 +40,10 @@ class RelationBuilder:
     classes: Classes
     names: Names
     curies: Curies
+    same: Mapping[str, str]
     language: str
-    source: Source
+    sources: Sequence[Source]
+    sidecar: Sidecar | None
     findings: Findings
 
     def build(self, facts: Mapping[str, Facts]) -> dict[str, Relation]:
@@ -46,10 +54,10 @@ class RelationBuilder:
     def _relation(self, group: Group, chains: tuple[tuple[str, ...], ...], facts: Facts) -> Relation:
         iri = group.iri
         domain, range_ = self._domain_and_range(group)
-        label = self.names.label(iri) or relation_words(iri)
+        label = self.names.label(iri) or CONCEPT_RELATIONS.get(iri) or relation_words(iri)
         templates = self._written(group, domain, range_)
         phrase = self._one_text(iri, "phrase")
-        made = Verbalisation(refusal="written")
+        made = Verbalisation()
         usable = bool(facts) or not chains
         if not templates:
             made = self._verbalised(group, label, range_, facts)
@@ -74,21 +82,47 @@ class RelationBuilder:
             symmetric=group.symmetric,
             transitive=transitive,
             folded=group.folded,
+            inverse=tuple(sorted(member for member, parity in group.members.items() if parity)),
             chains=chains,
             templates=templates or in_order(made.templates),
             template_source="written" if templates else "generated" if made.templates else "missing",
+            rule=made.rule if made.templates else None,
+            confidence=made.confidence if made.templates else None,
+            refusal=None if templates else made.refusal,
             phrase=phrase or made.phrase,
+            choices=self._choices(group),
+            answer_policy=self._answer_policy(group),
             excluded=any(is_true(self.index.pairs(KEDIT + "exclude").get(member, ())) for member in group.members),
+            slot=asked_slot(self.index, group.members, self.curies, self.findings),
         )
 
     def _domain_and_range(self, group: Group) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Canonical classes (and datatypes) of both ends; a folded inverse states them the other way round."""
         ends: tuple[set[str], set[str]] = (set(), set())
         for member, parity in group.members.items():
-            for end, predicate in enumerate((RDFS + "domain", RDFS + "range")):
-                for node in self.index.objects(member, predicate):
+            for end, predicates in enumerate((DOMAINS, RANGES)):
+                for node in (node for predicate in predicates for node in self.index.objects(member, predicate)):
                     ends[end ^ parity].update(named_members(self.index, node, self.findings))
         return self._canonical(ends[0]), self._canonical(ends[1])
+
+    def _choices(self, group: Group) -> tuple[str, ...]:
+        """Values that the range enumerates."""
+        nodes = {
+            node
+            for member, parity in group.members.items()
+            for predicate in (DOMAINS if parity else RANGES)
+            for node in self.index.objects(member, predicate)
+        }
+        return as_values(enumerated(self.index, nodes, self.findings), self.same)
+
+    def _answer_policy(self, group: Group) -> AnswerPolicy:
+        for member in sorted(group.members):
+            text = self._one_text(member, "answerPolicy")
+            if text in ("any", "skip-ambiguous"):
+                return text  # type: ignore[return-value]
+            if text is not None:
+                self.findings.add("KE048", f"{self.curies(member)} {text!r}")
+        return "any"
 
     def _canonical(self, iris: set[str]) -> tuple[str, ...]:
         classes = {self.classes.canonical.get(iri, iri) for iri in iris}
@@ -103,7 +137,7 @@ class RelationBuilder:
                 if parity:
                     self.findings.add_all("KE024", (f"{self.curies(member)}: {text!r}" for text in texts))
                     continue
-                form: Form | None = {"questionTemplate": "question", "clozeTemplate": "cloze"}.get(name)  # type: ignore[assignment]
+                form = FORMS.get(name)
                 for text in texts:
                     try:
                         found.append(
@@ -112,10 +146,14 @@ class RelationBuilder:
                             )
                         )
                     except Malformed as problem:
-                        place = self.source.find(text)
-                        where = str(place) if place.line else None
-                        self.findings.add("KE020", f"{self.curies(member)} kedit:{name} {text!r}: {problem}", where)
+                        if self.sidecar and (place := self.sidecar.place(member, name, text)):
+                            raise unusable(problem, place) from problem
+                        self.findings.add("KE020", f"{self.curies(member)} kedit:{name} {text!r}: {problem}", self._where(text))
         return in_order(found)
+
+    def _where(self, text: str) -> str | None:
+        """Place of a text in the first file that holds it as it is."""
+        return next((str(place) for source in self.sources if (place := source.find(text)).line), None)
 
     def _class_label(self, iris: Sequence[str]) -> str | None:
         return next((self.classes.nodes[iri].label for iri in iris if iri in self.classes.nodes), None)
@@ -180,8 +218,6 @@ class RelationBuilder:
                 path = [step for step in steps if step is not None]
                 if turn:
                     path = [(iri, parity ^ 1) for iri, parity in reversed(path)]
-                if any(iri == target for iri, _ in path):
-                    self.findings.add("KE035", self.curies(target))
                 symmetric = {iri for iri, _ in path if self.properties.groups[iri].symmetric}
                 found.setdefault(target, set()).add(
                     tuple(f"^{iri}" if parity and iri not in symmetric else iri for iri, parity in path)

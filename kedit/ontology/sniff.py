@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from pathlib import Path
 from kedit.errors import InputError, Place
 
 Syntax = str
-READABLE = "Turtle, N-Triples, RDF/XML, N-Quads, TriG or JSON-LD, also gzipped"
-CONVERT = "Convert it to Turtle or RDF/XML first, for example with Protege (Save as) or ROBOT (robot convert)."
+READABLE = "Turtle, N-Triples, RDF/XML, N-Quads, TriG or JSON-LD, also gzipped; with kedit[owl] also OWL's own syntaxes and OBO"
+MAX_UNPACKED = 4 << 30
+"""Bytes that a gzip file may unpack to."""
 _HEAD = 1 << 16
 
 _IRI = rb"<[^<>\"{}|^`\\\x00-\x20]*>"
@@ -61,8 +63,11 @@ class Source:
     def find(self, text: str) -> Place:
         """Where `text` first stands; the file alone if it does not stand there as it is."""
         offset = self.data.find(text.encode())
-        if not text or offset < 0:
-            return Place(self.path)
+        return self.at(offset) if text and offset >= 0 else Place(self.path)
+
+    def at(self, offset: int) -> Place:
+        """The place of a byte."""
+        offset = min(offset, len(self.data))
         start = self.data.rfind(b"\n", 0, offset) + 1
         column = len(self.data[start:offset].decode("utf-8", "replace")) + 1
         return self.place(self.data.count(b"\n", 0, offset) + 1, column)
@@ -71,24 +76,43 @@ class Source:
 def read_source(path: Path) -> Source:
     """Read and unpack a file; InputError if it is missing, a directory, empty, broken gzip or no text."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            advice = "Write it to a file first."
+            raise InputError("is a device or pipe, not a file", place=Place(path), advice=advice, code="KE103")
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError("no such file", place=Place(path), advice="Check the path of the ontology.") from None
+        raise InputError("no such file", place=Place(path), advice="Check the path of the ontology.", code="KE101") from None
     except IsADirectoryError:
         found = sorted(child.name for child in path.iterdir() if child.is_file())[:5]
         advice = f"Name one file in it, for example {path / found[0]}." if found else "Name a file."
-        raise InputError("is a directory, not an ontology file", place=Place(path), advice=advice) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", place=Place(path)) from error
+        raise InputError("is a directory, not an ontology file", place=Place(path), advice=advice, code="KE102") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"cannot be read: {reason}", place=Place(path), advice="Check its path and permissions.", code="KE103"
+        ) from error
     if data.startswith(b"\x1f\x8b"):
-        try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError, zlib.error) as error:
-            raise InputError(f"is a broken gzip file: {error}", place=Place(path), advice="Download or pack it again.") from error
+        data = _unpacked(path, data)
     data = _utf8(path, data)
     if not data.strip():
-        raise InputError("is empty", place=Place(path), advice=f"kedit reads {READABLE}.")
+        raise InputError("is empty", place=Place(path), advice=f"kedit reads {READABLE}.", code="KE104")
     return Source(path, data)
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    parts, left = [], MAX_UNPACKED
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            while part := stream.read(1 << 24):
+                parts.append(part)
+                left -= len(part)
+                if left < 0:
+                    message = f"unpacks to more than {MAX_UNPACKED >> 30} GiB"
+                    raise InputError(message, place=Place(path), advice="Unpack it, and cut out what is needed.", code="KE106")
+    except (EOFError, OSError, zlib.error) as error:
+        message = f"is a broken gzip file: {error}"
+        raise InputError(message, place=Place(path), advice="Download or pack it again.", code="KE105") from error
+    return b"".join(parts)
 
 
 def _utf8(path: Path, data: bytes) -> bytes:
@@ -106,24 +130,26 @@ def _utf8(path: Path, data: bytes) -> bytes:
         try:
             text = data.decode(name)
         except (LookupError, UnicodeDecodeError) as error:
-            raise InputError(f"declares the encoding {name!r} but cannot be decoded so: {error}", place=Place(path, 1)) from error
+            message = f"declares the encoding {name!r} but cannot be decoded so: {error}"
+            advice = "Correct the XML declaration, or save the file as UTF-8."
+            raise InputError(message, place=Place(path, 1), advice=advice, code="KE108") from error
         return text.replace(declared[0].decode(), declared[0].decode().replace(name, "UTF-8"), 1).encode()
     if b"\0" in data[:_HEAD] or data.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")):
-        raise InputError("is a binary file, not an ontology", place=Place(path), advice=f"kedit reads {READABLE}.")
+        advice = f"kedit reads {READABLE}."
+        raise InputError("is a binary file, not an ontology", place=Place(path), advice=advice, code="KE107")
     try:
         data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         place = Source(path, data).place(line, column)
-        raise InputError(
-            "is not UTF-8 text", place=place, advice="Save the file as UTF-8; it looks like Latin-1 or Windows-1252."
-        ) from error
+        advice = "Save the file as UTF-8; it looks like Latin-1 or Windows-1252."
+        raise InputError("is not UTF-8 text", place=place, advice=advice, code="KE108") from error
     return data
 
 
 def sniff(source: Source) -> Syntax:
-    """Name of the syntax; InputError for syntaxes that are no RDF or that kedit does not read."""
+    """Name of the syntax; InputError for what is no ontology in any syntax."""
     head = source.data[:_HEAD].lstrip()
     opens = re.match(rb"<[?!]|<[A-Za-z_][\w.-]*(:[\w.-]+)?[\s/>]", head) is not None and not _LINE.match(head)
     # `<urn:a> a <urn:b> .` is Turtle although it could open an element.
@@ -138,7 +164,7 @@ def sniff(source: Source) -> Syntax:
         (rb"\s*format-version\s*:", "OBO"),
     ):
         if re.match(pattern, code):
-            raise InputError(f"is written in {name}, which kedit does not read", place=source.place(1), advice=CONVERT)
+            return name
     lines = [line.strip() for line in code.split(b"\n") if line.strip()]
     if len(source.data) > _HEAD:
         lines = lines[:-1]
@@ -152,7 +178,8 @@ def sniff(source: Source) -> Syntax:
 
 def not_rdf(source: Source) -> InputError:
     """The error for a file that is in no syntax of RDF."""
-    return InputError("is not an ontology: not RDF in any syntax", place=source.place(1), advice=f"kedit reads {READABLE}.")
+    advice = f"kedit reads {READABLE}."
+    return InputError("is not an ontology: not RDF in any syntax", place=source.place(1), advice=advice, code="KE109")
 
 
 def _sniff_xml(source: Source) -> Syntax:
@@ -165,8 +192,11 @@ def _sniff_xml(source: Source) -> Syntax:
         return "RDF/XML"  # broken or unusual: the parser says where
     name, attributes = root[2], root[3]
     if name == "Ontology" and "http://www.w3.org/2002/07/owl#" in attributes and "rdf:about" not in attributes:
-        raise InputError("is written in OWL/XML, which kedit does not read", place=source.place(1), advice=CONVERT)
+        return "OWL/XML"
     if "22-rdf-syntax-ns#" not in source.data[: 1 << 20].decode("utf-8", "ignore"):
-        kind = "an HTML page" if name.lower() == "html" else f"XML without RDF (its root is <{name}>)"
-        raise InputError(f"is not an ontology: {kind}", place=source.place(1), advice=f"kedit reads {READABLE}.")
+        page = name.lower() == "html"
+        kind = "an HTML page" if page else f"XML without RDF (its root is <{name}>)"
+        advice = "Download the ontology itself, not the page about it." if page else f"kedit reads {READABLE}."
+        code = "KE110" if page else "KE111"
+        raise InputError(f"is not an ontology: {kind}", place=source.place(1), advice=advice, code=code)
     return "RDF/XML"

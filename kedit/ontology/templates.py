@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from kedit.errors import InputError, Place
 from kedit.ontology.model import Form, Role, Template
 from kedit.ontology.terms import KEDIT, is_literal, language_of, language_rank, lexical_form
 
@@ -15,12 +16,19 @@ PROPERTIES: tuple[tuple[str, Role], ...] = (
     ("heldOutTemplate", "heldout"),
 )
 TEMPLATE_IRIS = tuple(KEDIT + name for name, _ in PROPERTIES)
+FORMS: Mapping[str, Form] = {"questionTemplate": "question", "clozeTemplate": "cloze"}
+ADVICE = "A template holds {subject} once; a cloze ends in {object}; {domain} and {range} need a named class (docs/templates.md)."
 _ROLES: tuple[Role, ...] = ("train", "valid", "heldout")
 _BRACED = re.compile(r"\{([^{}]*)\}")
 
 
 class Malformed(ValueError):
     """A template that cannot be used; says why."""
+
+
+def unusable(problem: Malformed, place: Place) -> InputError:
+    """The error for a malformed template in a file that was written for kedit."""
+    return InputError(f"malformed template: {problem}", place=place, advice=ADVICE)
 
 
 def parse_template(

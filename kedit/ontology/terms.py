@@ -22,8 +22,10 @@ DCTERMS = "http://purl.org/dc/terms/"
 DC = "http://purl.org/dc/elements/1.1/"
 FOAF = "http://xmlns.com/foaf/0.1/"
 OBO_IN_OWL = "http://www.geneontology.org/formats/oboInOwl#"
+DCAM = "http://purl.org/dc/dcam/"
 SCHEMA = ("http://schema.org/", "https://schema.org/")
 
+_STRING = XSD + "string"
 TYPE = RDF + "type"
 LABEL = RDFS + "label"
 
@@ -42,6 +44,9 @@ LABEL_PROPERTIES = (
     FOAF + "name",
     DCTERMS + "title",
 )
+DOMAINS = (RDFS + "domain", *(schema + "domainIncludes" for schema in SCHEMA), DCAM + "domainIncludes")
+RANGES = (RDFS + "range", *(schema + "rangeIncludes" for schema in SCHEMA), DCAM + "rangeIncludes")
+"""What says of which class a relation's subjects and objects are. Several of them are alternatives: kedit infers no types."""
 ALIAS_PROPERTIES = (
     KEDIT + "alias",
     KEDIT + "acceptedAnswer",
@@ -69,7 +74,7 @@ def literal(lexical: str, language: str | None, datatype: str) -> str:
     """The string that stands for a literal inside the index."""
     if language:
         return f"{LITERAL_MARK}{lexical}\0@{language.lower()}"
-    return f"{LITERAL_MARK}{lexical}\0{'' if datatype == XSD + 'string' else datatype}"
+    return f"{LITERAL_MARK}{lexical}\0{'' if datatype == _STRING else datatype}"
 
 
 def is_literal(term: str) -> bool:
@@ -153,6 +158,17 @@ class Curies:
         longest_first = sorted(prefixes.items(), key=lambda item: (-len(item[1]), item[0]))
         self._prefixes = [(prefix, namespace) for prefix, namespace in longest_first if namespace]
         self._near: dict[str, list[tuple[str, str]]] = {}
+
+    def prefixes(self) -> list[str]:
+        """The prefixes that there are."""
+        return [prefix for prefix, _ in self._prefixes]
+
+    def expand(self, term: str) -> str:
+        """The IRI of a CURIE or `<IRI>`; what is neither stays as it is."""
+        term = term.strip("<>")
+        prefix, mark, local = term.partition(":")
+        namespace = dict(self._prefixes).get(prefix) if mark and not local.startswith("//") else None
+        return namespace + local if namespace else term
 
     def __call__(self, iri: str) -> str:
         cut = iri[: max(iri.rfind("#"), iri.rfind("/")) + 1]

@@ -10,6 +10,7 @@ from kedit.files import atomic
 from kedit.ontology.imports import read_closure
 from kedit.ontology.index import TripleIndex, paused_gc
 from kedit.ontology.model import LITERAL_MARK
+from kedit.ontology.prefixes import completed
 from kedit.ontology.terms import is_blank, language_of, lexical_form, literal
 
 if TYPE_CHECKING:
@@ -18,18 +19,32 @@ if TYPE_CHECKING:
 Rows = dict[str, list[tuple[str, str]]]
 
 
-def write_turtle(source: Path, out: Path, *, catalog: Path | None = None, imports: Sequence[str] = ()) -> None:
+def write_turtle(
+    source: Path,
+    out: Path,
+    *,
+    catalog: Path | None = None,
+    imports: Sequence[str] = (),
+    graph: str | None = None,
+    templates: Path | None = None,
+) -> None:
     """Write a file and its imports as one Turtle file: sorted, blank nodes canonical (RDFC-1.0), the same for equal graphs.
 
-    Named graphs are merged. `owl:imports` statements stay, as the copy holds what they name. Raises InputError as
-    `load_ontology` does.
+    Named graphs are merged, or `graph` is taken alone. `owl:imports` statements stay, as the copy holds what they name; so
+    are the annotations of `templates` stated in it, in the place of the file's own. Raises InputError as `load_ontology` does.
     """
     from pyoxigraph import RdfFormat, serialize
 
     with paused_gc():
-        closure = read_closure(source, catalog=catalog, imports=imports)
+        closure = read_closure(source, catalog=catalog, imports=imports, graph=graph)
         prefixes = {prefix: namespace for prefix, namespace in closure.prefixes().items() if namespace}
-        triples = _triples(_canonical(closure.index()))
+        index = closure.index()
+        if templates:
+            from kedit.ontology.sidecar import read_sidecar
+
+            types = index.instances()
+            read_sidecar(templates).annotate(index, completed(closure.prefixes(), index, types), types)
+        triples = _triples(_canonical(index))
         text = serialize(triples, format=RdfFormat.TURTLE, prefixes=prefixes)
     with atomic(out) as temporary:
         temporary.write_bytes(text or b"")

@@ -44,7 +44,8 @@ def without_entities(source: Source) -> bytes:
                 raise _entity_error(source, name, external)
             grown += _size(source, name, internal, external, sizes, (), budget)
             if grown > budget:
-                raise InputError(f"entities expand beyond {budget:,} bytes", place=source.find(f"&{name};"), advice=_ADVICE)
+                message = f"entities expand beyond {budget:,} bytes"
+                raise InputError(message, place=source.find(f"&{name};"), advice=_ADVICE, code="KE123")
     values = {name: _expanded(name, internal) for name in sizes}
     body = _SKIPPED.sub(lambda match: values.get(match[1], match[0]) if match[1] else match[0], text[end:])
     # The DOCTYPE leaves as many line ends behind as it had, so that lines keep their numbers.
@@ -102,11 +103,11 @@ def _size(
 ) -> int:
     """Length of an entity's full expansion, without expanding it; remembered in `sizes`."""
     if len(path) > DEEPEST:
-        raise InputError(
-            f"entities are nested more than {DEEPEST} deep", place=source.find(f"<!ENTITY {path[0]}"), advice=_ADVICE
-        )
+        message = f"entities are nested more than {DEEPEST} deep"
+        raise InputError(message, place=source.find(f"<!ENTITY {path[0]}"), advice=_ADVICE, code="KE123")
     if name in path:
-        raise InputError(f"entity &{name}; contains itself", place=source.find(f"<!ENTITY {name}"), advice=_ADVICE)
+        place = source.find(f"<!ENTITY {name}")
+        raise InputError(f"entity &{name}; contains itself", place=place, advice=_ADVICE, code="KE123")
     if name not in sizes:
         value = internal[name]
         total = len(_REFERENCE.sub("", value))
@@ -120,7 +121,7 @@ def _size(
         sizes[name] = total
     if sizes[name] > budget:
         message = f"entity &{name}; expands beyond {budget:,} bytes"
-        raise InputError(message, place=source.find(f"<!ENTITY {name}"), advice=_ADVICE)
+        raise InputError(message, place=source.find(f"<!ENTITY {name}"), advice=_ADVICE, code="KE123")
     return sizes[name]
 
 
@@ -133,10 +134,10 @@ def _expanded(name: str, internal: dict[str, str]) -> str:
 def _entity_error(source: Source, name: str, external: set[str]) -> InputError:
     place = source.find(f"&{name};")
     if name in external:
-        return InputError(f"entity &{name}; is external; kedit never reads those", place=place, advice=_ADVICE)
-    return InputError(
-        f"entity &{name}; is not declared", place=place, advice='Declare it: <!ENTITY name "value"> in the DOCTYPE.'
-    )
+        message = f"entity &{name}; is external; kedit never reads those"
+        return InputError(message, place=place, advice=_ADVICE, code="KE122")
+    advice = 'Declare it: <!ENTITY name "value"> in the DOCTYPE.'
+    return InputError(f"entity &{name}; is not declared", place=place, advice=advice, code="KE121")
 
 
 def merged_text(document: bytes) -> bytes:
@@ -154,9 +155,8 @@ def _plain(match: re.Match[str]) -> str:
 
 def _located(source: Source, error: expat.ExpatError) -> InputError:
     message = expat.ErrorString(error.code)
-    return InputError(
-        f"is not well-formed XML: {message}", place=source.place(error.lineno, error.offset + 1), advice=_advice(message)
-    )
+    place = source.place(error.lineno, error.offset + 1)
+    return InputError(f"is not well-formed XML: {message}", place=place, advice=_advice(message), code="KE120")
 
 
 def _advice(message: str) -> str:

@@ -18,7 +18,7 @@ _TEMPLATE: Final = {"written": "green", "generated": "yellow", "missing": "red"}
 
 def print_ontology(document: Mapping[str, Any], console: Console | None = None) -> None:
     """Head line, table of relations, what was read but not used, findings."""
-    out = console or _console()
+    out = console or console_of()
     out.print(_head(document))
     relations = sorted(document["relations"], key=lambda row: (-bool(row["facts"]), row["slot"] is None, row["curie"]))
     if relations:
@@ -38,7 +38,7 @@ def print_ontology(document: Mapping[str, Any], console: Console | None = None) 
 
 def print_findings(document: Mapping[str, Any], console: Console | None = None, *, head: bool = True) -> None:
     """Findings with severity, code, example, place and advice."""
-    out = console or _console()
+    out = console or console_of()
     if head:
         out.print(_head(document))
     if not document["findings"]:
@@ -66,16 +66,21 @@ def print_slots(document: Mapping[str, Any], console: Console | None = None) -> 
     table = _table("slot", "term", "label", "kind", "why")
     for slot in document["slots"]:
         table.add_row(*(Text(str(slot[key])) for key in ("index", "curie", "label", "kind", "reason")))
-    (console or _console()).print(table)
+    (console or console_of()).print(table)
 
 
-def print_prompts(rows: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """Sample prompts with their splits and accepted answers."""
+def print_prompts(rows: Sequence[Mapping[str, Any]], dropped: Mapping[str, int | str], console: Console | None = None) -> None:
+    """Sample prompts with their splits and accepted answers; below them what was left out."""
+    out = console or console_of()
     table = _table("relation", "carrier", "subject", "prompt", "accepted")
     for row in rows:
         cells = (row["relation"], row["carrier_split"], row["subject_split"], row["text"], ", ".join(row["answers"][:4]))
         table.add_row(*(Text(str(cell)) for cell in cells))
-    (console or _console()).print(table)
+    if rows:
+        out.print(table)
+    for reason, count in dropped.items():
+        if count:
+            out.print(Text.assemble(("left out  ", "dim"), f"{reason}: {count}"))
 
 
 def _table(*columns: str) -> Table:
@@ -85,7 +90,8 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _console() -> Console:
+def console_of() -> Console:
+    """Where tables go: as wide as the terminal, but for files and pipes as wide as the tables are made for."""
     console = Console(highlight=False)
     return console if console.is_terminal and console.width < WIDTH else Console(highlight=False, width=WIDTH)
 

@@ -47,7 +47,8 @@ class Inputs:
     def reading(self) -> dict[str, Any]:
         """How the file is read: keyword arguments of `load_ontology`."""
         cfg = self.cfg
-        return {"catalog": cfg.catalog, "imports": cfg.imports, "label_property": cfg.label_property, "lang": cfg.lang}
+        copied = {"catalog": cfg.catalog, "imports": cfg.imports, "graph": cfg.graph, "templates": cfg.templates}
+        return {**copied, **cfg.wording}
 
     @cached_property
     def skipped(self) -> list[str]:
@@ -75,8 +76,8 @@ class Job:
 
     @property
     def wording(self) -> dict[str, Any]:
-        """What decides in which words the ontology's terms are asked and answered; no part of the kept ontology.ttl."""
-        return {"lang": self.cfg.lang, "label_property": self.cfg.label_property}
+        """How the kept ontology.ttl is to be read: in which words, and with which facts."""
+        return self.cfg.wording
 
     @contextmanager
     def stage(

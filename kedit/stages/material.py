@@ -19,9 +19,12 @@ def keep_ontology(job: Job) -> None:
     """A canonical copy of what was loaded, imports included: ontology.ttl."""
     cfg = job.cfg
     inputs = {"sha256": job.ontology.sha256, "imports": job.ontology.imports}
+    if cfg.graph:
+        inputs["graph"] = cfg.graph
     with job.stage("ontology", inputs, ONTOLOGY_VERSION, [ONTOLOGY]) as stage:
         if stage.needed:
-            write_turtle(cfg.ontology, job.file(ONTOLOGY), catalog=cfg.catalog, imports=cfg.imports)
+            out = job.file(ONTOLOGY)
+            write_turtle(cfg.ontology, out, catalog=cfg.catalog, imports=cfg.imports, graph=cfg.graph, templates=cfg.templates)
             if skipped := job.inputs.skipped:
                 shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
                 say(f"not aligned: {shown} (`kedit ontology inspect {cfg.ontology}` says why)")
@@ -45,7 +48,9 @@ def make_prompts(job: Job) -> None:
             prompts = build_prompts(job.ontology, job.slots, job.relations, seed=cfg.seed, max_subjects=cfg.max_subjects)
             if not prompts.asked:
                 place = Place(job.ontology.source)
-                raise InputError("nothing to align: no prompt can be made", place=place, advice=_dropped(prompts.dropped))
+                raise InputError(
+                    "nothing to align: no prompt can be made", place=place, advice=_dropped(prompts.dropped), code="KE165"
+                )
             prompts.save(job.file(PROMPTS))
 
 

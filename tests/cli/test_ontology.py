@@ -45,6 +45,9 @@ def test_json(file: str, capsys: pytest.CaptureFixture[str]) -> None:
         "inverse_folded": [":isFatherOf"],
         "slot": 0,
         "template": "generated",
+        "rule": "has + noun",
+        "confidence": 0.9,
+        "refusal": None,
         "example": {"prompt": "For Anna, the father is", "answers": ["Bert"]},
     }
     assert (warn["template"], warn["slot"], warn["multi_answer"], warn["example"]) == ("missing", None, 1, None)

@@ -157,11 +157,7 @@ BAD = [
     ),
     broken('{"@context": {"@vocab": "http://e/"},\n "@id": "http://e/a", "p": "x",}', "not valid JSON-LD", 2),
     broken(f'{{\n "@context": "{JSONLD}",\n "name": "x"}}', "remote JSON-LD context", 2, 14, JSONLD, "Write the context"),
-    broken('{"name": "x"}', "holds no triples"),
-    broken("Prefix(:=<http://e/>)\nOntology(<http://e/o>\n)", "OWL functional syntax", 1, advice="Convert"),
-    broken("Prefix: : <http://e/>\nOntology: <http://e/o>\nClass: :A\n", "Manchester syntax", 1),
-    broken("format-version: 1.2\nontology: x\n", "OBO", 1),
-    broken('<?xml version="1.0"?>\n<Ontology xmlns="http://www.w3.org/2002/07/owl#" ontologyIRI="http://e/"/>', "OWL/XML", 1),
+    broken('{"name": "x"}', "JSON without linked data", 1),
     broken("<http://e/a> <http://e/b> <http://e/c> .\n<http://e/a> <http://e/b> .\n", "not valid", 2),
 ]  # fmt: skip
 

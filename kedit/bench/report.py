@@ -1,0 +1,71 @@
+"""`kedit.bench/1`: what every benchmark reports. Ratios are made of figures of one run on one machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import kedit
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One measurement: seconds of kedit, of the naive way and of the least that the work takes; None is not measured."""
+
+    name: str
+    kedit_s: float
+    naive_s: float | None
+    floor_s: float | None
+    peak_memory: int
+    """Bytes that a process which does nothing else held at most."""
+    equal: bool
+    """Whether the results agree with an independent count."""
+
+    def document(self) -> dict[str, Any]:
+        """The result with its ratios: times faster than the naive way, and share of the floor."""
+        row = asdict(self)
+        floor = row.pop("floor_s")
+        return {
+            **{key: row[key] for key in ("name", "kedit_s", "naive_s")},
+            "ratio": None if self.naive_s is None else self.naive_s / self.kedit_s,
+            "of_floor": None if floor is None else floor / self.kedit_s,
+            **{key: row[key] for key in ("peak_memory", "equal")},
+        }
+
+
+def document(results: Iterable[Result], workload: Mapping[str, Any], notes: Iterable[str] = ()) -> dict[str, Any]:
+    """The document of one benchmark: results, what was worked on, and what a reader should know of the figures."""
+    return {
+        "schema": "kedit.bench/1",
+        "machine": machine(),
+        "workload": dict(workload),
+        "results": [result.document() for result in results],
+        "notes": list(notes),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "kedit": kedit.__version__,
+    }
+
+
+def peak_memory() -> int:
+    """Bytes that this process has held at most."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as lines:
+            # ru_maxrss begins with what the parent held when it started this process.
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,140 @@
+"""Questions over several steps: property chains as prompts with a slot for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+
+from kedit.curriculum.carriers import Carrier, relation_carriers
+from kedit.curriculum.slots import SlotMap
+from kedit.curriculum.splits import subject_splits, unit_hash
+from kedit.ontology.model import LITERAL_MARK, Ontology, Role, Split
+
+
+@dataclass(frozen=True, slots=True)
+class HopPath:
+    """A chain whose every step is a relation with a slot. `relation` is what the chain entails; it may have no slot."""
+
+    relation: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HopPrompt:
+    """A question about the last step of what the steps before it lead to.
+
+    `bridges` are the individuals on the way, one a step but the last; `slots` the slot of each step, in order.
+    """
+
+    id: str
+    text: str
+    path: HopPath
+    subject: str
+    bridges: tuple[str, ...]
+    answers: tuple[str, ...]
+    slots: tuple[int, ...]
+    carrier: str
+    carrier_split: Role
+    subject_split: Split
+
+
+def hop_paths(ontology: Ontology, relations: Sequence[str]) -> tuple[list[HopPath], dict[str, str]]:
+    """Chains that can be asked for, sorted; and why the others cannot, by their text."""
+    usable = set(relations)
+    found: list[HopPath] = []
+    refused: dict[str, str] = {}
+    for iri, relation in ontology.relations.items():
+        for chain in relation.chains:
+            name = f"{relation.curie}: {' o '.join(_short(ontology, step) for step in chain)}"
+            against = [step for step in chain if step.startswith("^")]
+            missing = [step for step in chain if step not in usable]
+            wordless = [step for step in chain[:-1] if step in usable and ontology.relations[step].phrase is None]
+            if iri in chain:
+                refused[name] = "it contains the relation it defines"
+            elif len(chain) < 2:
+                refused[name] = "it has one step only"
+            elif against:
+                refused[name] = f"{_short(ontology, against[0])} is walked against its direction"
+            elif missing:
+                refused[name] = f"{_short(ontology, missing[0])} has no slot"
+            elif wordless:
+                refused[name] = f"{_short(ontology, wordless[0])} has no noun phrase; write kedit:phrase"
+            else:
+                found.append(HopPath(iri, chain))
+    return sorted(found, key=lambda path: (path.relation, path.steps)), dict(sorted(refused.items()))
+
+
+def build_hops(
+    ontology: Ontology, slots: SlotMap, relations: Sequence[str], *, seed: int = 0, max_subjects: int = 300
+) -> tuple[list[HopPrompt], dict[str, str]]:
+    """Prompts of every chain, and why chains were refused. At most `max_subjects` subjects a chain, of the lowest hash.
+
+    Facts are joined along the chain. Every step but the last must have one answer, for "the child of X" is nobody else;
+    subjects whose way leads back to themselves are left out.
+    """
+    relations = sorted(set(relations))
+    splits = subject_splits(ontology, relations, seed)
+    paths, refused = hop_paths(ontology, relations)
+    prompts: list[HopPrompt] = []
+    for path in paths:
+        carriers = relation_carriers(ontology, path.steps[-1])
+        walked = dict(_walk(ontology, path))
+        chosen = nsmallest(max_subjects, ((unit_hash("hops", seed, subject), subject) for subject in walked))
+        for _, subject in sorted(chosen, key=lambda pair: pair[1]):
+            prompts += _asked(ontology, slots, path, carriers, subject, walked[subject], splits[subject])
+    return prompts, refused
+
+
+def _asked(
+    ontology: Ontology,
+    slots: SlotMap,
+    path: HopPath,
+    carriers: Sequence[Carrier],
+    subject: str,
+    walked: tuple[tuple[str, ...], tuple[str, ...]],
+    split: Split,
+) -> Iterator[HopPrompt]:
+    bridges, answers = walked
+    individual = ontology.individuals[subject]
+    named = individual.label
+    for step in path.steps[:-1]:
+        named = f"the {ontology.relations[step].phrase} of {named}"
+    forms = [text for answer in answers for text in ontology.texts(answer)]
+    for carrier in carriers:
+        if any(form in carrier.own_text for form in (individual.label, *forms)):
+            continue  # a worked example that names the subject or the answer
+        text = carrier.render(named)[0]
+        steps = ">".join(ontology.curie(step) for step in path.steps)
+        yield HopPrompt(
+            f"{steps}:{carrier.id}:{individual.curie}",
+            text,
+            path,
+            subject,
+            bridges,
+            answers,
+            tuple(slots.index(step) for step in path.steps),
+            carrier.id,
+            carrier.split,
+            split,
+        )
+
+
+def _walk(ontology: Ontology, path: HopPath) -> Iterator[tuple[str, tuple[tuple[str, ...], tuple[str, ...]]]]:
+    """Subject, bridges and answers of every subject from which each step but the last leads to one individual."""
+    for subject in ontology.facts[path.steps[0]]:
+        node, bridges = subject, []
+        for step in path.steps[:-1]:
+            values = ontology.values(step, node)
+            if len(values) != 1 or values[0].startswith(LITERAL_MARK):
+                break
+            node = values[0]
+            bridges.append(node)
+        else:
+            answers = ontology.values(path.steps[-1], node)
+            if answers and subject not in bridges:
+                yield subject, (tuple(bridges), answers)
+
+
+def _short(ontology: Ontology, step: str) -> str:
+    return f"inverse of {ontology.curie(step[1:])}" if step.startswith("^") else ontology.curie(step)

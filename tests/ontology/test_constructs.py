@@ -1,0 +1,158 @@
+"""What each construct of an ontology compiles to: thesauri, restrictions, enumerations, disjointness, deprecation, literals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kedit.curriculum.answers import matchers
+from kedit.curriculum.prompts import build_prompts
+from kedit.curriculum.slots import build_slots
+from kedit.errors import InputError
+from kedit.ontology import require_alignable
+from kedit.ontology.literals import said
+from kedit.ontology.terms import SKOS, XSD
+
+THESAURUS = """
+:s a skos:ConceptScheme .
+:animals a skos:Concept ; skos:prefLabel "animals"@en , "animaux"@fr ; skos:narrower :mammals .
+:mammals a skos:Concept ; skos:prefLabel "mammals"@en ; skos:altLabel "mammalia"@en ; skos:related :zoology .
+:dogs a skos:Concept ; skos:prefLabel "dogs"@en ; skos:broader :mammals .
+:zoology a skos:Concept ; skos:prefLabel "zoology"@en .
+"""
+
+
+def test_a_thesaurus_asks_for_broader_and_related_concepts(bench: Any) -> None:
+    ontology = bench.load(THESAURUS)
+    e = bench.E
+    assert ontology.facts[SKOS + "broader"] == {e + "dogs": (e + "mammals",), e + "mammals": (e + "animals",)}
+    assert ontology.facts[SKOS + "related"] == {e + "mammals": (e + "zoology",), e + "zoology": (e + "mammals",)}
+    assert ontology.relations[SKOS + "broader"].folded == (SKOS + "narrower",)
+    assert ontology.texts(e + "mammals") == ("mammals", "mammalia")
+    assert bench.load(THESAURUS, lang="fr").individuals[e + "animals"].label == "animaux"
+    assert [node.iri for node in ontology.classes.values() if node.parents] == [e + "dogs", e + "mammals"]
+    assert len(require_alignable(ontology)) == 2
+
+
+def test_skos_notes_about_other_things_are_no_relations(bench: Any) -> None:
+    assert not bench.load(":a a :Thing ; skos:broader :b .").relations
+
+
+PIZZA = """
+:hasTopping a owl:ObjectProperty . :hasSpice a owl:ObjectProperty . :kcal a owl:DatatypeProperty .
+:Pizza a owl:Class . :Margherita a owl:Class ; rdfs:subClassOf :Pizza ,
+  [ a owl:Restriction ; owl:onProperty :hasTopping ; owl:someValuesFrom :Tomato ] ,
+  [ a owl:Restriction ; owl:onProperty :hasTopping ; owl:allValuesFrom [ owl:unionOf ( :Tomato :Cheese ) ] ] ;
+  owl:equivalentClass [ owl:intersectionOf ( :Pizza
+     [ a owl:Restriction ; owl:onProperty :hasTopping ; owl:someValuesFrom :Cheese ]
+     [ a owl:Restriction ; owl:onProperty :kcal ; owl:hasValue 800 ] ) ] .
+:Tomato a owl:Class . :Cheese a owl:Class .
+"""
+
+
+def test_restrictions_are_facts_about_classes_only_when_asked_for(bench: Any) -> None:
+    plain = bench.load(PIZZA)
+    assert not any(plain.facts.values())
+    assert {"KE011", "KE038"} <= bench.codes(plain)
+    ontology = bench.load(PIZZA, class_facts=True)
+    assert bench.facts(ontology, "hasTopping") == {"Margherita": ("Cheese", "Tomato")}
+    assert bench.facts(ontology, "kcal") == {"Margherita": ('"800',)}
+    assert "KE036" in bench.codes(ontology)
+    assert ontology.individuals[bench.E + "Margherita"].label == "Margherita"
+
+
+def test_enumerations_close_the_answers(bench: Any) -> None:
+    ontology = bench.load(
+        ":hasSpice a owl:ObjectProperty ; rdfs:range :Spice . :Spice owl:equivalentClass [ owl:oneOf ( :hot :mild ) ] ."
+        ' :size a owl:DatatypeProperty ; rdfs:range [ owl:oneOf ( "S" "M" ) ] . :a :hasSpice :hot ; :size "XL" .'
+    )
+    spice, size = (ontology.relations[bench.E + name] for name in ("hasSpice", "size"))
+    assert spice.choices == (bench.E + "hot", bench.E + "mild")
+    assert size.choices == ('"M', '"S')
+    assert bench.example(ontology, "KE047") is not None
+    matcher = matchers(ontology, [spice.iri])[spice.iri]
+    assert matcher.parse("mild") == {bench.E + "mild"}
+
+
+def test_members_of_disjoint_classes(bench: Any) -> None:
+    text = ":Man a owl:Class ; owl:disjointWith :Woman . :Woman a owl:Class . :King rdfs:subClassOf :Man . :a a :Man , :Woman . "
+    assert bench.example(bench.load(text), "KE039") == ":a 'a': :Man and :Woman"
+    every = "[] a owl:AllDisjointClasses ; owl:members ( :Man :Woman :Dog ) . :King rdfs:subClassOf :Man . :b a :King , :Dog ."
+    assert bench.example(bench.load(every), "KE039") == ":b 'b': :Dog and :Man"
+    assert "KE039" not in bench.codes(bench.load(":Man owl:disjointWith :Woman . :a a :Man . :b a :Woman ."))
+
+
+def test_a_deprecated_term_stands_for_its_replacement(bench: Any) -> None:
+    ontology = bench.load(
+        ":old a owl:ObjectProperty ; owl:deprecated true ; <http://purl.org/dc/terms/isReplacedBy> :new ; rdfs:label 'older' ."
+        " :new a owl:ObjectProperty . :gone a owl:ObjectProperty ; owl:deprecated true . :a :new :b ; :old :c ."
+    )
+    for name in (":old", bench.E + "old", "older", f"<{bench.E}old>"):
+        assert ontology.resolve(name) == bench.E + "new"
+    with pytest.raises(InputError, match=r"relation ':gone' is deprecated"):
+        ontology.resolve(":gone")
+    assert bench.relations(ontology) == {"new"}
+
+
+def test_the_answer_policy_leaves_subjects_out(bench: Any) -> None:
+    text = ":hasChild a owl:ObjectProperty {} . :a :hasChild :x , :y . :b :hasChild :z ."
+    asked = {}
+    for name, policy in (("any", ""), ("skip", '; kedit:answerPolicy "skip-ambiguous"'), ("odd", '; kedit:answerPolicy "few"')):
+        ontology = bench.load(text.replace("{}", policy))
+        usable = require_alignable(ontology)
+        prompts = build_prompts(ontology, build_slots(ontology, usable), usable)
+        asked[name] = {str(prompt.subject).removeprefix(bench.E) for prompt in prompts.asked}
+        assert ("KE048" in bench.codes(ontology)) == (name == "odd")
+    assert asked == {"any": {"a", "b"}, "skip": {"b"}, "odd": {"a", "b"}}
+    assert prompts.dropped.get("subjects: several answers", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("datatype", "lexical", "texts"),
+    [
+        ("date", "1912-06-23", ("23 June 1912", "June 23, 1912", "June 23 1912", "1912-06-23")),
+        ("date", "1912-06-23Z", ("23 June 1912", "June 23, 1912", "June 23 1912", "1912-06-23", "1912-06-23Z")),
+        ("date", "-0044-03-15", ("15 March 44 BC", "March 15, 44 BC", "March 15 44 BC", "-0044-03-15")),
+        ("date", "1912-13-01", ("1912-13-01",)),
+        (
+            "dateTime",
+            "1912-06-23T00:00:00Z",
+            ("23 June 1912", "June 23, 1912", "June 23 1912", "1912-06-23", "1912-06-23T00:00:00Z"),
+        ),
+        ("dateTime", "1912-06-23T10:30:00", ("1912-06-23T10:30:00",)),
+        ("gYear", "0087", ("87", "0087")),
+        ("gYear", "1987", ("1987",)),
+        ("gYearMonth", "1912-06", ("June 1912", "1912-06")),
+        ("gMonthDay", "--06-23", ("23 June", "June 23", "--06-23")),
+        ("integer", "007", ("007", "7")),
+        ("integer", "1234567", ("1234567", "1,234,567")),
+        ("decimal", "1.50", ("1.50", "1.5")),
+        ("double", "1.0E3", ("1.0E3",)),
+        ("boolean", "1", ("yes", "true", "1")),
+        ("string", "1912-06-23", ("1912-06-23",)),
+    ],
+)
+def test_literals_are_said_by_their_datatype(datatype: str, lexical: str, texts: tuple[str, ...]) -> None:
+    assert said(lexical, XSD + datatype, "en") == texts
+    assert lexical in said(lexical, XSD + datatype, "de")
+
+
+def test_dates_are_answers_in_every_usual_form(bench: Any) -> None:
+    ontology = bench.load(':born a owl:DatatypeProperty . :ada :born "1815-12-10"^^xsd:date .')
+    (value,) = ontology.values(bench.E + "born", bench.E + "ada")
+    assert value == '"1815-12-10'
+    matcher = matchers(ontology, [bench.E + "born"])[bench.E + "born"]
+    for text in ("10 December 1815", "December 10, 1815.", "1815-12-10", "on 10"):
+        assert (matcher.parse(text) == {value}) == (text != "on 10")
+
+
+def test_domains_and_ranges_of_schema_org(bench: Any) -> None:
+    ontology = bench.load(
+        "@prefix schema: <https://schema.org/> . schema:isPartOf a rdf:Property . schema:domainIncludes a rdf:Property ;"
+        " schema:domainIncludes schema:Property . :Person a rdfs:Class . :City a rdfs:Class . :a :born :b ."
+        " :born a rdf:Property ; schema:domainIncludes :Person ; schema:rangeIncludes :City ; schema:isPartOf :core ."
+    )
+    relation = ontology.relations[bench.E + "born"]
+    assert (relation.domain, relation.range) == ((bench.E + "Person",), (bench.E + "City",))
+    assert [iri for iri, facts in ontology.facts.items() if facts] == [relation.iri]
