@@ -5,32 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kedit.ontology.checks import check_vocabulary, find_unused, look_over
 from kedit.ontology.class_facts import add_facts, class_facts
 from kedit.ontology.classes import Classes, build_classes
-from kedit.ontology.closed import all_enumerated, check_disjoint, disjoint_pairs
+from kedit.ontology.closed import check_disjoint, disjoint_pairs
 from kedit.ontology.deprecated import deprecated_terms
 from kedit.ontology.facts import FactReader, Facts
 from kedit.ontology.findings import Findings
 from kedit.ontology.imports import Closure, read_closure
 from kedit.ontology.index import TripleIndex, paused_gc
+from kedit.ontology.individuals import IndividualReader, same_individuals
 from kedit.ontology.inference import Inference, completed, rules_of
 from kedit.ontology.labels import Names
-from kedit.ontology.model import Individual, Ontology, Relation, Split
+from kedit.ontology.model import Individual, Ontology, Relation
 from kedit.ontology.prefixes import completed as completed_prefixes
 from kedit.ontology.properties import Properties, build_properties
 from kedit.ontology.relations import RelationBuilder
-from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, RDF, RDFS, SKOS, TYPE, Curies, is_iri, is_literal, is_true, text_of
-from kedit.ontology.union import Union
+from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, RDF, RDFS, SKOS, TYPE, Curies, is_iri, is_true
 
 if TYPE_CHECKING:
     from kedit.ontology.sidecar import Sidecar
-
-_SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
 
 
 def load_ontology(
@@ -107,10 +104,12 @@ class Builder:
         self.properties = properties = build_properties(
             self.index, self.types, schema_nodes, self.label_property, self.dropped, self.curies, self.findings
         )
-        self.same = same = self._same_individuals(schema_nodes)
+        self.same = same = same_individuals(self.index, schema_nodes, self.curies, self.findings)
         reader = FactReader(self.index, same, self.dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
         facts = reader.read(properties)
-        individuals = self._individuals(classes, properties, facts, same, schema_nodes)
+        individuals = IndividualReader(
+            self.index, self.types, classes, same, self.names, self.curies, self.dropped, schema_nodes, self.findings
+        ).read(properties, facts)
         if self.sidecar:
             named = {"relations": properties.place, "classes": classes.canonical, "individuals": {*individuals, *same}}
             self.sidecar.check_kinds(named, self.dropped, self.curies)
@@ -208,87 +207,6 @@ class Builder:
         found = set().union(*(self.types[kind] for kind in kinds)) if kinds else set()
         concepts = self.types.get(SKOS + "Concept", set())  # concepts have facts as individuals have
         return (found | set(classes.canonical)) - concepts
-
-    def _same_individuals(self, schema_nodes: set[str]) -> dict[str, str]:
-        """Individual -> the one that stands for it and for all it is the same as; only where they differ."""
-        edges = [
-            (a, b) for a, b in self.index.edges(OWL + "sameAs") if a != b and a not in schema_nodes and b not in schema_nodes
-        ]
-        if not edges:
-            return {}
-        union = Union()
-        for one, other in edges:
-            union.join(one, other)
-        described: Counter[str] = Counter()
-        members = {term for edge in edges for term in edge}
-        for predicate, pairs in self.index.data.items():
-            if predicate != OWL + "sameAs":
-                described.update(members & pairs.keys())
-        same = {}
-        for group in union.groups(members).values():
-            chosen = min(group, key=lambda iri: (-described[iri], iri))
-            same.update({iri: chosen for iri in group if iri != chosen})
-        self.findings.add_all("KE037", (f"{self.curies(iri)} = {self.curies(chosen)}" for iri, chosen in same.items()))
-        return same
-
-    def _individuals(
-        self,
-        classes: Classes,
-        properties: Properties,
-        facts: Mapping[str, Facts],
-        same: Mapping[str, str],
-        schema_nodes: set[str],
-    ) -> dict[str, Individual]:
-        """Whatever stands in a fact or is typed by a user's class."""
-        found: set[str] = set()
-        for iri, group in properties.groups.items():
-            found.update(facts[iri])
-            if group.kind == "object":
-                found.update(chain.from_iterable(facts[iri].values()))
-        for kind, subjects in self.types.items():
-            if kind in classes.canonical:
-                found.update(
-                    same.get(subject, subject) for subject in subjects if is_iri(subject) and subject not in schema_nodes
-                )
-        found.update(same.get(iri, iri) for iri in all_enumerated(self.index, self.findings))
-        found -= self.dropped
-        twins: dict[str, list[str]] = {}
-        for iri, chosen in sorted(same.items()):
-            twins.setdefault(chosen, []).append(iri)
-        splits = self._splits(same)
-        kinds = self.index.pairs(TYPE)
-        unlabelled, foreign, made = [], [], {}
-        canonical = classes.canonical
-        known: dict[tuple[str, ...], tuple[str, ...]] = {}
-        for iri in sorted(found):
-            group_of = (iri, *twins[iri]) if iri in twins else (iri,)
-            name = self.names.name(group_of)
-            if name.found == "iri":
-                unlabelled.append(iri)
-            elif name.found == "other-language":
-                foreign.append(iri)
-            stated = (
-                tuple(kind for member in group_of for kind in kinds.get(member, ()))
-                if iri in twins
-                else tuple(kinds.get(iri, ()))
-            )
-            types = known.get(stated)
-            if types is None:  # few combinations serve many individuals
-                types = known[stated] = tuple(sorted({canonical[kind] for kind in stated if kind in canonical}))
-            made[iri] = Individual(iri, self.curies(iri), name.text, name.aliases, types, splits.get(iri))
-        for code, cases in (("KE040", unlabelled), ("KE041", foreign)):
-            self.findings.add_counted(code, len(cases), lambda cases=cases: f"{self.curies(cases[0])} '{made[cases[0]].label}'")  # type: ignore[misc]
-        return made
-
-    def _splits(self, same: Mapping[str, str]) -> dict[str, Split]:
-        found = {}
-        for subject, terms in sorted(self.index.pairs(KEDIT + "split").items()):
-            text = text_of(terms[0]) if is_literal(terms[0]) else terms[0]
-            if text in _SPLITS:
-                found[same.get(subject, subject)] = _SPLITS[text]
-            else:
-                self.findings.add("KE045", f"{self.curies(subject)} {text!r}")
-        return found
 
     def _about_the_file(self) -> None:
         for iri, reason in self.closure.unresolved:

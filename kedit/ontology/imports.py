@@ -11,10 +11,12 @@ from xml.etree import ElementTree
 from kedit.errors import InputError, Place
 from kedit.ontology.index import TripleIndex
 from kedit.ontology.reading import Document, read_document
-from kedit.ontology.terms import LOCAL_BASE, OWL
+from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL
 
 CATALOG_NAME = "catalog-v001.xml"
 IMPORTS = OWL + "imports"
+SHIPPED = {KEDIT.removesuffix("#"): Path(__file__).with_name("kedit.ttl")}
+"""Vocabularies that come with kedit; a catalog or --import may name other files for them."""
 _CATALOG = "{urn:oasis:names:tc:entity:xmlns:xml:catalog}"
 
 
@@ -150,7 +152,8 @@ def read_closure(path: Path, *, catalog: Path | None = None, imports: Sequence[s
         for iri in sorted({target for _, target in document.index.edges(IMPORTS)}):
             if iri in done or iri in unresolved:
                 continue
-            target = named.find(iri) or (beside.find(iri) if beside else None) or _relative(iri, document.source.path)
+            target = named.find(iri) or (beside.find(iri) if beside else None) or SHIPPED.get(iri.rstrip("#"))
+            target = target or _relative(iri, document.source.path)
             if target is None or not target.is_file():
                 unresolved[iri] = "no catalog names it" if target is None else f"{target} does not exist"
                 continue

@@ -105,3 +105,10 @@ def test_catalog_forms(bench: Any) -> None:
     assert catalog.find("http://n") == bench.folder / "n.ttl"
     assert catalog.find("http://r/deep/x.owl") == bench.folder / "r" / "deep" / "x.owl"
     assert catalog.find("http://web") is None
+
+
+def test_the_kedit_vocabulary_comes_with_kedit(bench: Any) -> None:
+    ontology = bench.load("<> a owl:Ontology ; owl:imports <https://w3id.org/kedit/ns> . :a :knows :b .")
+    assert ontology.imports == ("https://w3id.org/kedit/ns",)
+    assert "KE001" not in bench.codes(ontology)
+    assert bench.relations(ontology) == {"knows"}
