@@ -58,9 +58,9 @@ def read_yaml(path: Path, *, advice: str = _BEGIN) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise InputError(f"cannot be read: {error.strerror or error}", place=Place(path), advice="Check its path.") from error
     except UnicodeDecodeError as error:
-        raise InputError("is not UTF-8 text", place=Place(path)) from error
+        raise InputError("is not UTF-8 text", place=Place(path), advice="Save the file as UTF-8.") from error
     lines = tuple(text.splitlines())
     try:
         _check_plain(path, lines, text)

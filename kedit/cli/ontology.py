@@ -48,26 +48,44 @@ def validate(
     file: options.OntologyFile,
     *,
     fail_on: FailOn = "error",
+    format: Annotated[
+        Literal["text", "json", "sarif"] | None, typer.Option(help="text (default), json (as of inspect) or SARIF 2.1.0.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write this file.")] = None,
     reading: options.Reading,
     json: options.JsonFlag = False,
 ) -> None:
     """Check an ontology: exit 0 if fine, 1 for findings at or above --fail-on, 2 if there is nothing to align."""
+    from kedit.errors import InputError
     from kedit.ontology import require_alignable
     from kedit.ontology.findings import at_least
+    from kedit.progress import say
+    from kedit.reporting.ontology import print_findings
+    from kedit.reporting.sarif import sarif
 
-    ontology = _load(file, reading)
-    document, problem = _document(ontology)
-    if json:
-        options.print_json(document)
-    else:
-        from kedit.reporting.ontology import print_findings
-
-        print_findings(document)
-    require_alignable(ontology)
+    if json and format not in (None, "json"):
+        raise InputError(f"--json and --format {format} exclude each other", advice="Leave one of them out.")
+    ontology, document, problem, failed = None, None, None, False
+    try:
+        ontology = _load(file, reading)
+        document, problem = _document(ontology)
+        failed = bool(at_least(ontology.findings, fail_on))
+        require_alignable(ontology)
+    except InputError as error:
+        problem = error
+    code = problem.exit_code if problem else int(failed)
+    if format == "sarif":  # says of a file that cannot be read why not; the other formats leave that to the error message
+        _put(sarif(file, ontology.findings if ontology else (), problem, code), output)
+    elif document is not None and (json or format == "json"):
+        _put(document, output)
+    elif document is not None:
+        print_findings(document, output)
+        if output:
+            say(f"{output} is written")
     if problem:
         raise problem
-    if at_least(ontology.findings, fail_on):
-        raise typer.Exit(1)
+    if failed:
+        raise typer.Exit(code)
 
 
 @app.command("slots")
@@ -307,6 +325,18 @@ def _load(file: Path, reading: options.Reading) -> Ontology:
     return load_ontology(file, **reading)
 
 
+def _put(document: Mapping[str, Any], output: Path | None) -> None:
+    """A document to stdout or into a file."""
+    from kedit.files import write_json
+    from kedit.progress import say
+
+    if output:
+        write_json(output, document)
+        say(f"{output} is written")
+    else:
+        options.print_json(document)
+
+
 def _document(ontology: Ontology) -> tuple[dict[str, Any], InputError | None]:
     """The inspection, with the slots that a run would bind, or with why they cannot be numbered."""
     from kedit.curriculum.slots import build_slots
@@ -319,6 +349,6 @@ def _document(ontology: Ontology) -> tuple[dict[str, Any], InputError | None]:
     except InputError:  # nothing to align: the findings say why
         usable = []
     try:
-        return inspection(ontology, {slot.iri: slot.index for slot in build_slots(ontology, usable).slots}), None
+        return inspection(ontology, build_slots(ontology, usable).slots), None
     except InputError as problem:  # two terms ask for one slot: everything else can be shown
         return inspection(ontology), problem

@@ -87,6 +87,7 @@ def relation_carriers(ontology: Ontology, relation: str, style: Style = "raw") -
             raise InputError(
                 f"{node.curie} has {template.text!r} among its {twin.split} and its {carrier.split} templates",
                 advice="A prompt that is held out must not be trained on: remove one of the two.",
+                code="KE173",
             )
     carriers = list(found.values())
     for role, least in (("valid", 3), ("heldout", 4)):
@@ -117,7 +118,9 @@ def _cut(ontology: Ontology, relation: Relation, template: Template, style: Styl
     if unknown:
         known = "{subject}, {object}, {subject:poss}, {domain}, {range}"
         raise InputError(
-            f"template {template.text!r} of {relation.curie} has an unknown placeholder {unknown[0]}", advice=f"Known: {known}."
+            f"template {template.text!r} of {relation.curie} has an unknown placeholder {unknown[0]}",
+            advice=f"Known: {known}.",
+            code="KE173",
         )
     asks = OBJECT not in text
     text = text.split(OBJECT, 1)[0].rstrip()
@@ -125,6 +128,7 @@ def _cut(ontology: Ontology, relation: Relation, template: Template, style: Styl
         raise InputError(
             f"template {template.text!r} of {relation.curie} does not name {SUBJECT} before {OBJECT}",
             advice="Write one such as 'The capital of {subject} is {object}' or 'What is the capital of {subject}?'.",
+            code="KE173",
         )
     framed = "\n" in text or "Q:" in text or text.endswith(":")
     if template.form == "question" and asks and not framed and style == "raw":
@@ -141,6 +145,7 @@ def _class_word(ontology: Ontology, classes: Iterable[str], relation: Relation, 
     raise InputError(
         f"template {template.text!r} of {relation.curie} names its domain or range, but the ontology declares no class there",
         advice=f"Declare rdfs:domain and rdfs:range of {relation.curie}, or write the word into the template.",
+        code="KE173",
     )
 
 

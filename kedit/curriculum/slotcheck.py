@@ -55,7 +55,7 @@ def load_lock(path: Path) -> SlotMap:
     if not path.is_dir():
         return SlotMap.load(path)
     if not (path / "slots.json").is_file():
-        raise InputError("holds no slots.json", place=Place(path), advice="Give a run directory or a slots.json.")
+        raise InputError("holds no slots.json", place=Place(path), advice="Give a run directory or a slots.json.", code="KE180")
     return SlotMap.load(path / "slots.json")
 
 
@@ -66,10 +66,12 @@ def save_lock(slots: SlotMap, path: Path, lock: Path | None = None) -> None:
     """
     if path.is_dir() or (path.parent / "run.json").exists():
         what = "is a directory" if path.is_dir() else "belongs to a run"
-        raise InputError(f"{what}: no slot map is written here", place=Place(path), advice="Choose another file with -o.")
+        raise InputError(
+            f"{what}: no slot map is written here", place=Place(path), advice="Choose another file with -o.", code="KE184"
+        )
     if path.exists() and not (lock is not None and lock.exists() and path.samefile(lock)):
         advice = f"To go on from it: --check {path} -o {path}. To number all slots anew, remove it first."
-        raise InputError("exists, and a slot map is append-only", place=Place(path), advice=advice)
+        raise InputError("exists, and a slot map is append-only", place=Place(path), advice=advice, code="KE184")
     slots.save(path)
 
 

@@ -65,29 +65,29 @@ class SlotMap(BaseModel):
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", place=Place(path), advice=_WRITE) from error
+            raise InputError(f"cannot be read: {error.strerror}", place=Place(path), advice=_WRITE, code="KE180") from error
         except UnicodeDecodeError as error:
-            raise InputError("is not a slot map: it is not UTF-8 text", place=Place(path), advice=_WRITE) from error
+            raise InputError("is not a slot map: it is not UTF-8 text", place=Place(path), advice=_WRITE, code="KE180") from error
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             lines = text.splitlines()
             line = lines[error.lineno - 1] if error.lineno <= len(lines) else None
             where = Place(path, error.lineno, error.colno, text=line[:120] if line else None)
-            raise InputError(f"is damaged JSON: {error.msg}", place=where, advice=_WRITE) from error
+            raise InputError(f"is damaged JSON: {error.msg}", place=where, advice=_WRITE, code="KE180") from error
         except (RecursionError, ValueError) as error:  # nested a thousand deep; a number of thousands of digits
-            raise InputError("is not a slot map", place=Place(path), advice=_WRITE) from error
+            raise InputError("is not a slot map", place=Place(path), advice=_WRITE, code="KE181") from error
         found = document.get("schema") if isinstance(document, dict) else None
         if found != SCHEMA:
             shown = f"its schema is {found!r}" if found is not None else "it names no schema"
-            raise InputError(f"is not a slot map: {shown}, not {SCHEMA!r}", place=Place(path), advice=_WRITE)
+            raise InputError(f"is not a slot map: {shown}, not {SCHEMA!r}", place=Place(path), advice=_WRITE, code="KE181")
         try:
             return cls.model_validate(document)
         except ValidationError as problem:
             first = problem.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or None
             said = first["msg"].removeprefix("Value error, ")
-            raise InputError(f"is not a slot map: {said}", place=Place(path, key=key), advice=_WRITE) from problem
+            raise InputError(f"is not a slot map: {said}", place=Place(path, key=key), advice=_WRITE, code="KE181") from problem
 
     def save(self, path: Path) -> None:
         """Write a `slots.json`, atomically; equal maps give equal bytes."""
@@ -109,7 +109,7 @@ class SlotMap(BaseModel):
     def index(self, iri: str) -> int:
         """Slot index of a term's IRI; InputError with the nearest slots if it has none."""
         if iri not in self.by_iri:
-            raise InputError(f"{iri} has no slot", advice=did_you_mean(iri, self.by_iri))
+            raise InputError(f"{iri} has no slot", advice=did_you_mean(iri, self.by_iri), code="KE166")
         return self.by_iri[iri].index
 
 
@@ -139,6 +139,7 @@ def build_slots(ontology: Ontology, relations: Sequence[str], previous: SlotMap 
                 f"slot {slot.index} belongs to {slot.curie} ({slot.kind}), which {found[1]}",
                 place=Place(ontology.source),
                 advice=f"Put {slot.curie} back, or train all slots anew: `kedit align` with --overwrite or another --out.",
+                code="KE182",
             )
     order = _numbered(ontology, wanted, kept)
     return SlotMap(schema="kedit.slots/1", slots=tuple(_slot(ontology, index, iri, wanted) for index, iri in enumerate(order)))
@@ -149,7 +150,9 @@ def wanted_slots(ontology: Ontology, relations: Sequence[str]) -> dict[str, Want
     wanted: dict[str, Wanted] = {}
     for iri in sorted(set(relations)):
         if iri not in ontology.relations:
-            raise InputError(f"{iri} is no relation of {ontology.source}", advice=did_you_mean(iri, ontology.relations))
+            raise InputError(
+                f"{iri} is no relation of {ontology.source}", advice=did_you_mean(iri, ontology.relations), code="KE166"
+            )
         subjects = ontology.facts.get(iri, {})
         reason = f"{sum(map(len, subjects.values()))} facts about {len(subjects)} subjects"
         wanted[iri] = Wanted("relation", reason, ontology.relations[iri])
@@ -219,15 +222,17 @@ def _numbered(ontology: Ontology, wanted: Mapping[str, Wanted], kept: Sequence[s
         asks = f"{node.curie} asks for slot {index} (kedit:slot)"
         if iri in place:
             advice = f"Write kedit:slot {place[iri]}, or remove it; or train all slots anew."
-            raise InputError(f"{asks}, but the slot map keeps it at {place[iri]}", place=Place(ontology.source), advice=advice)
+            raise InputError(
+                f"{asks}, but the slot map keeps it at {place[iri]}", place=Place(ontology.source), advice=advice, code="KE183"
+            )
         if index in held:
             other = wanted[held[index]].node.curie
             whose = f"belongs to {other} in the slot map" if index < len(kept) else f"{other} asks for, too"
             advice = f"Write another number from {len(kept)} to {total - 1}, or remove kedit:slot from {node.curie}."
-            raise InputError(f"{asks}, which {whose}", place=Place(ontology.source), advice=advice)
+            raise InputError(f"{asks}, which {whose}", place=Place(ontology.source), advice=advice, code="KE183")
         if index >= total:
             advice = f"Write a number from {len(kept)} to {total - 1}, or remove kedit:slot from {node.curie}."
-            raise InputError(f"{asks}, but there are {total} slots", place=Place(ontology.source), advice=advice)
+            raise InputError(f"{asks}, but there are {total} slots", place=Place(ontology.source), advice=advice, code="KE183")
         held[index] = iri
     taken = set(held.values())
     rest = (iri for iri in wanted if iri not in taken)

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kedit.ontology.accounting import uses
 from kedit.ontology.checks import check_vocabulary, find_unused, look_over
 from kedit.ontology.class_facts import add_facts, class_facts
 from kedit.ontology.classes import Classes, build_classes
 from kedit.ontology.closed import check_disjoint, disjoint_pairs
 from kedit.ontology.deprecated import deprecated_terms
 from kedit.ontology.facts import FactReader, Facts
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term
 from kedit.ontology.imports import Closure, read_closure
 from kedit.ontology.index import TripleIndex, paused_gc
 from kedit.ontology.individuals import IndividualReader, same_individuals
 from kedit.ontology.inference import Inference, completed, rules_of
 from kedit.ontology.labels import Names
-from kedit.ontology.model import Individual, Ontology, Relation
+from kedit.ontology.model import Individual, Ontology, OntologyClass, Relation
+from kedit.ontology.places import Places
 from kedit.ontology.prefixes import completed as completed_prefixes
 from kedit.ontology.properties import Properties, build_properties
 from kedit.ontology.relations import RelationBuilder
-from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, RDF, RDFS, SKOS, TYPE, Curies, is_iri, is_true
+from kedit.ontology.terms import (
+    KEDIT,
+    LOCAL_BASE,
+    OWL,
+    RDF,
+    RDFS,
+    SKOS,
+    TYPE,
+    Curies,
+    is_iri,
+    is_literal,
+    is_true,
+    relation_words,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from kedit.ontology.sidecar import Sidecar
@@ -104,7 +120,7 @@ class Builder:
         self.properties = properties = build_properties(
             self.index, self.types, schema_nodes, self.label_property, self.dropped, self.curies, self.findings
         )
-        self.same = same = same_individuals(self.index, schema_nodes, self.curies, self.findings)
+        self.same = same = same_individuals(self.index, schema_nodes, self.findings)
         reader = FactReader(self.index, same, self.dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
         facts = reader.read(properties)
         individuals = IndividualReader(
@@ -128,15 +144,16 @@ class Builder:
         )
         relations = builder.build(facts)
         rules = rules_of(relations, properties.narrower, self.transitive)
-        self.findings.add_all("KE035", (self.curies(iri) for iri, _ in rules.recursive))
+        self.findings.add_all("KE035", (iri for iri, _ in rules.recursive))
         self.inference = Inference(facts, rules)
         facts, inferred = completed(facts, self.inference)
         check_vocabulary(self.index, self.findings)
         self._about_the_file()
         pairs = disjoint_pairs(self.index, classes, self.findings)
-        check_disjoint(individuals, classes, pairs, self.curies, self.findings)
+        check_disjoint(individuals, classes, pairs, self.findings)
         look_over(relations, classes, individuals, facts, self.curies, self.findings, self.unused)
-        find_unused(self.index, self.types, properties, self.unused)
+        self.uses = uses(self.index, self.types, properties.place, self.label_property, self.lang)
+        find_unused(self.types, self.uses, self.unused)
         return self._ontology(classes, relations, individuals, facts, inferred, reader.said, provenance)
 
     def _ontology(
@@ -169,17 +186,32 @@ class Builder:
             deprecated=self.deprecated,
             graphs=documents[0].graphs,
             imports=self.closure.imported,
+            unresolved=dict(self.closure.unresolved),
+            excluded=tuple(sorted(self.excluded)),
+            uses=self.uses,
             unused={name: count for name, count in sorted(self.unused.items()) if count},
-            findings=self.findings.collected(),
+            findings=self.findings.collected(self._naming(relations, classes.nodes, individuals), Places(documents).find),
             provenance=self if provenance else None,
         )
+
+    def _naming(self, *known: Mapping[str, Individual | OntologyClass | Relation]) -> Callable[[str], str]:
+        """Writes terms as `prefix:local 'label'`."""
+
+        def show(iri: str) -> str:
+            node = next((nodes[iri] for nodes in known if iri in nodes), None)
+            if node is None and iri in self.properties.place:
+                return f"{self.curies(iri)} '{self.names.label(iri) or relation_words(iri)}'"
+            return f"{self.curies(iri)} '{node.label if node else self.names.name((iri,)).text}'"
+
+        return show
 
     def _read_class_facts(self, wanted: bool) -> None:
         """Restrictions on classes as facts about them, if they are asked for; else only how many there are."""
         facts = class_facts(self.index, self.findings)
-        self.findings.add_counted(
-            "KE036" if wanted else "KE038", len(facts), lambda: " ".join(self.curies(iri) for iri in facts[0])
-        )
+        if facts:
+            subject, prop, value = facts[0]
+            shown = text_of(value) if is_literal(value) else Term(value)
+            self.findings.add_counted("KE036" if wanted else "KE038", len(facts), Term(subject), " ", Term(prop), " ", shown)
         if wanted:
             add_facts(self.index, facts)
 
@@ -190,8 +222,9 @@ class Builder:
         excluded = {subject for subject, values in self.index.pairs(KEDIT + "exclude").items() if is_true(values)}
         deprecated = {iri for iri in deprecated if is_iri(iri)}
         self.deprecated = deprecated_terms(self.index, deprecated, self.names, self.curies)
-        self.findings.add_all("KE033", (self.curies(iri) for iri in deprecated))
-        self.findings.add_all("KE034", (self.curies(iri) for iri in excluded))
+        self.findings.add_all("KE033", deprecated)
+        self.findings.add_all("KE034", excluded)
+        self.excluded = excluded
         # An excluded relation keeps its facts: it is left out unless somebody names it.
         kinds = (OWL + "ObjectProperty", OWL + "DatatypeProperty", RDF + "Property")
         properties = set(self.index.data).union(*(self.types.get(kind, set()) for kind in kinds))
@@ -210,12 +243,15 @@ class Builder:
 
     def _about_the_file(self) -> None:
         for iri, reason in self.closure.unresolved:
-            self.findings.add_alone("KE001", iri, f"import <{iri}> is not available here: {reason}")
+            self.findings.add_alone("KE001", iri, message=f"import <{iri}> is not available here: {reason}", about=iri)
         relative = self.index.relative | {predicate for predicate in self.index.data if predicate.startswith(LOCAL_BASE)}
-        self.findings.add_counted("KE002", len(relative), lambda: f"<{min(relative).removeprefix(LOCAL_BASE)}>")
+        if relative:
+            first = min(relative)
+            self.findings.add_counted("KE002", len(relative), f"<{first.removeprefix(LOCAL_BASE)}>", about=first)
         self.unused["statements about statements"] += self.index.triple_terms
         hidden = self.unused["values in other languages"]
-        self.findings.add_counted("KE043", hidden, lambda: f"kept: {self.lang} and untagged")
+        if hidden:
+            self.findings.add_counted("KE043", hidden, f"kept: {self.lang} and untagged")
 
 
 def _ontology_iri(index: TripleIndex) -> str | None:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from itertools import chain
 
 from kedit.errors import nearest
-from kedit.ontology.classes import Classes, is_builtin
+from kedit.ontology.accounting import STATEMENTS
+from kedit.ontology.classes import Classes
 from kedit.ontology.facts import Facts
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import TripleIndex
 from kedit.ontology.model import LITERAL_MARK, Individual, Relation
-from kedit.ontology.properties import Properties
 from kedit.ontology.templates import PROPERTIES
-from kedit.ontology.terms import KEDIT, OWL, RDF, SHACL, SWRL, TYPE, Curies
+from kedit.ontology.terms import KEDIT, OWL, SHACL, SWRL, Curies
 
 VOCABULARY = (
     *(name for name, _ in PROPERTIES),
@@ -25,12 +25,16 @@ VOCABULARY = (
 
 
 def check_vocabulary(index: TripleIndex, findings: Findings) -> None:
-    """Terms of the kedit namespace that do not exist are typing errors."""
+    """Terms of the kedit namespace that do not exist are typing errors, and so are its terms in a namespace much like it."""
     for predicate in sorted(index.data):
         name = predicate.removeprefix(KEDIT)
         if predicate.startswith(KEDIT) and name not in VOCABULARY:
             close = nearest(name, VOCABULARY, 1)
-            findings.add("KE004", f"kedit:{name}" + (f" (did you mean kedit:{close[0]}?)" if close else ""))
+            hint = f" (did you mean kedit:{close[0]}?)" if close else ""
+            findings.add("KE004", f"kedit:{name}{hint}", about=predicate)
+        space, _, name = predicate.rpartition("#" if "#" in predicate else "/")
+        if "//w3id.org/kedit" in space and f"{space}#" != KEDIT and name in VOCABULARY:
+            findings.add("KE004", f"<{predicate}> (did you mean <{KEDIT}{name}>?)", about=predicate)
 
 
 def look_over(
@@ -44,22 +48,22 @@ def look_over(
 ) -> None:
     """Findings about relations and facts as a whole."""
     if not relations:
-        findings.add_alone("KE010", None)
+        findings.add_alone("KE010")
     elif not any(facts.values()):
-        findings.add_alone("KE011", None)
+        findings.add_alone("KE011")
     ends = _Ends(classes, individuals)
     namesakes = _namesakes(individuals)
     for iri, relation in relations.items():
         if not facts[iri]:
-            findings.add("KE013" if relation.chains else "KE012", relation.curie)
+            findings.add("KE013" if relation.chains else "KE012", Term(iri))
             continue
         if relation.functional:
-            several = [subject for subject, values in facts[iri].items() if len(values) > 1]
-            findings.add_all("KE030", (f"{relation.curie} of {individuals[subject].curie}" for subject in several))
+            for subject in [subject for subject, values in facts[iri].items() if len(values) > 1]:
+                findings.add("KE030", Term(iri), " of ", Term(subject), about=subject)
         if relation.choices:
             others = sorted({value for values in facts[iri].values() for value in values}.difference(relation.choices))
-            named = (value[1:] if value.startswith(LITERAL_MARK) else individuals[value].curie for value in others)
-            findings.add_all("KE047", (f"{relation.curie}: {name}" for name in named))
+            for value in others:
+                findings.add("KE047", Term(iri), ": ", value[1:] if value.startswith(LITERAL_MARK) else Term(value))
         _check_ends(relation, ends, individuals, facts[iri], findings)
         _check_ambiguity(relation, individuals, facts[iri], namesakes, findings)
 
@@ -79,9 +83,7 @@ def _check_ambiguity(
             label = individuals[subject].label
             first = asked.setdefault(label, subject)
             if facts[first] != facts[subject]:
-                findings.add(
-                    "KE042", f"{relation.curie} of '{label}': {individuals[first].curie} or {individuals[subject].curie}"
-                )
+                findings.add("KE042", Term(relation.iri), " of ", Term(first), " or ", Term(subject), about=first)
 
 
 class _Ends:
@@ -112,22 +114,20 @@ def _check_ends(relation: Relation, ends: _Ends, individuals: Mapping[str, Indiv
     if subjects.isdisjoint(facts) and (not values or values.isdisjoint(chain.from_iterable(facts.values()))):
         return
     wrong = [subject for subject, found in facts.items() for value in found if subject in subjects or value in values]
-    findings.add_counted("KE044", len(wrong), lambda: f"{relation.curie} of {individuals[wrong[0]].curie}")
+    if wrong:
+        findings.add_counted("KE044", len(wrong), Term(relation.iri), " of ", Term(wrong[0]), about=wrong[0])
 
 
-def find_unused(index: TripleIndex, types: Mapping[str, set[str]], properties: Properties, unused: Counter[str]) -> None:
+def find_unused(types: Mapping[str, set[str]], uses: Mapping[str, int], unused: Counter[str]) -> None:
     """Counts what was read and serves no relation: annotations, rules, shapes, restrictions, reified statements."""
     for kind, subjects in types.items():
         for name, found in (
             ("restrictions", kind == OWL + "Restriction"),
             ("rules", kind == SWRL + "Imp"),
             ("shapes", kind in (SHACL + "NodeShape", SHACL + "PropertyShape")),
-            ("statements about statements", kind in (OWL + "Axiom", OWL + "Annotation", RDF + "Statement")),
-            ("disjointness axioms", kind in (OWL + "AllDisjointClasses", OWL + "AllDifferent", OWL + "AllDisjointProperties")),
+            ("statements about statements", kind in STATEMENTS),
         ):
             if found:
                 unused[name] += len(subjects)
-    unused["disjointness axioms"] += sum(len(found) for found in index.pairs(OWL + "disjointWith").values())
-    for predicate, pairs in index.data.items():
-        if predicate not in properties.place and predicate != TYPE and not is_builtin(predicate):
-            unused["annotations"] += sum(len(found) for found in pairs.values())
+    for name in ("annotations", "names in other languages"):
+        unused[name] += uses.get(name, 0)

@@ -40,7 +40,7 @@ def _restrictions(index: TripleIndex, node: str, findings: Findings) -> Iterator
             for member in index.members(head):
                 yield from _restrictions(index, member, findings)
         except BrokenList:
-            findings.add("KE003", "owl:intersectionOf")
+            findings.add("KE003", "owl:intersectionOf", once=head)
 
 
 def add_facts(index: TripleIndex, facts: list[Fact]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term, joined
 from kedit.ontology.index import BrokenList, TripleIndex
 from kedit.ontology.labels import Names
 from kedit.ontology.model import OntologyClass
@@ -67,7 +67,7 @@ def named_members(index: TripleIndex, node: str, findings: Findings, operators: 
             try:
                 found += [member for member in index.members(head) if is_iri(member)]
             except BrokenList:
-                findings.add("KE003", f"owl:{operator}")
+                findings.add("KE003", f"owl:{operator}", once=head)
     return sorted(set(found))
 
 
@@ -86,7 +86,7 @@ def build_classes(
         if one in known and other in known and one != other:
             union.join(one, other)
     for group in cycles((union.find(child)[0], union.find(parent)[0]) for child, parent in edges):
-        findings.add("KE032", " = ".join(curies(iri) for iri in group))
+        findings.add("KE032", *joined(group))
         for other in group[1:]:
             union.join(group[0], other)
 
@@ -95,7 +95,8 @@ def build_classes(
         chosen = min(members, key=lambda iri: (iri not in declared, names.label(iri) is None, iri))
         canonical.update(dict.fromkeys(members, chosen))
         groups[chosen] = sorted(members)
-        findings.add_all("KE037", (f"{curies(iri)} = {curies(chosen)}" for iri in members if iri != chosen))
+        for iri in sorted(members.keys() - {chosen}):
+            findings.add("KE037", *joined((iri, chosen)))
     above: dict[str, set[str]] = {iri: set() for iri in sorted(set(canonical.values()))}
     for child, parent in edges:
         if canonical[child] != canonical[parent]:
@@ -103,9 +104,11 @@ def build_classes(
     parents = {iri: tuple(sorted(found)) for iri, found in above.items()}
     nodes = {}
     for iri, group in sorted(groups.items()):
-        label, folded = names.label(iri) or name_words(iri), tuple(member for member in group if member != iri)
-        slot = asked_slot(index, group, curies, findings)
-        nodes[iri] = OntologyClass(iri, curies(iri), label, parents[iri], folded, slot)
+        label, folded = names.label(iri), tuple(member for member in group if member != iri)
+        if label is None:
+            findings.add("KE049", Term(iri))
+        slot = asked_slot(index, group, findings)
+        nodes[iri] = OntologyClass(iri, curies(iri), label or name_words(iri), parents[iri], folded, slot)
     return Classes(nodes, canonical, parents)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kedit.ontology.classes import EQUIVALENT, SUBCLASS, Classes
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import BrokenList, TripleIndex
 from kedit.ontology.model import LITERAL_MARK, Individual
-from kedit.ontology.terms import OWL, Curies, is_blank, is_iri, is_literal, text_of
+from kedit.ontology.terms import OWL, is_blank, is_iri, is_literal, text_of
 
 ONE_OF = OWL + "oneOf"
 
@@ -43,7 +43,7 @@ def _members(index: TripleIndex, head: str, findings: Findings) -> list[str]:
     try:
         return index.members(head)
     except BrokenList:
-        findings.add("KE003", "owl:oneOf")
+        findings.add("KE003", "owl:oneOf", once=head)
         return []
 
 
@@ -56,7 +56,7 @@ def disjoint_pairs(index: TripleIndex, classes: Classes, findings: Findings) -> 
                 try:
                     groups.append(index.members(head))
                 except BrokenList:
-                    findings.add("KE003", f"owl:{predicate}")
+                    findings.add("KE003", f"owl:{predicate}", once=head)
     pairs: set[tuple[str, str]] = set()
     for group in groups:
         known = sorted({classes.canonical[iri] for iri in group if iri in classes.canonical})
@@ -65,19 +65,16 @@ def disjoint_pairs(index: TripleIndex, classes: Classes, findings: Findings) -> 
 
 
 def check_disjoint(
-    individuals: Mapping[str, Individual], classes: Classes, pairs: set[tuple[str, str]], curies: Curies, findings: Findings
+    individuals: Mapping[str, Individual], classes: Classes, pairs: set[tuple[str, str]], findings: Findings
 ) -> None:
     """Individuals that belong to two classes which share no member."""
     if not pairs:
         return
     above: dict[tuple[str, ...], tuple[str, str] | None] = {}
-    count, example = 0, ""
     for individual in individuals.values():
         if len(individual.types) not in (0, 1) and individual.types not in above:
             own = classes.above(individual.types)
             above[individual.types] = next((pair for pair in sorted(pairs) if pair[0] in own and pair[1] in own), None)
         clash = above.get(individual.types)
         if clash:
-            count += 1
-            example = example or f"{individual.curie} '{individual.label}': {curies(clash[0])} and {curies(clash[1])}"
-    findings.add_counted("KE039", count, lambda: example)
+            findings.add("KE039", Term(individual.iri), ": ", Term(clash[0]), " and ", Term(clash[1]))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import TripleIndex
 from kedit.ontology.literals import FORMATTED, said
 from kedit.ontology.model import LITERAL_MARK
@@ -75,7 +75,7 @@ class FactReader:
                     self._store(found, self.same.get(subject, subject), values, parity, group.symmetric)
             if misfits:
                 self.unused["values of the wrong kind"] += misfits
-                self.findings.add_counted("KE015", misfits, lambda member=member: self.curies(member))  # type: ignore[misc]
+                self.findings.add_counted("KE015", misfits, Term(member))
         return found
 
     def _plain(self, member: str, skipped: set[str]) -> _Found:

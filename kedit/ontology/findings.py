@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kedit.errors import Place
 from kedit.ontology.model import Finding
 
 Severity = Literal["error", "warning", "info"]
@@ -207,6 +208,18 @@ KINDS: dict[str, Kind] = {
         "Write one of the two.",
         "{n} kedit:answerPolicy values are neither any nor skip-ambiguous",
     ),
+    "KE049": _kind(
+        "info",
+        "{n} relation or class has no label; the words of its IRI's last part are used",
+        "Write rdfs:label, or name the property: --label-property.",
+        "{n} relations and classes have no label; the words of their IRIs' last parts are used",
+    ),
+    "KE050": _kind(
+        "info",
+        "{n} property is declared without its kind and is read by its facts",
+        "Declare it owl:ObjectProperty or owl:DatatypeProperty.",
+        "{n} properties are declared without their kind and are read by their facts",
+    ),
     "KE045": _kind(
         "warning",
         "{n} kedit:split is not train, valid or test",
@@ -222,47 +235,84 @@ KINDS: dict[str, Kind] = {
 }
 
 
+GUESSED = frozenset({"KE014", "KE016", "KE021", "KE031", "KE040", "KE041", "KE049", "KE050"})
+"""What kedit decided by itself."""
+IGNORED = frozenset(
+    {"KE001", "KE003", "KE004", "KE012", "KE013", "KE015", "KE020", "KE022", "KE024", "KE033", "KE034", "KE035", "KE038"}
+    | {"KE043", "KE045", "KE046", "KE048"}
+)
+"""What was read and is not used."""
+
+
+class Term(str):
+    """The IRI of a term in an example: shown as `prefix:local 'label'`."""
+
+    __slots__ = ()
+
+
+def joined(iris: Iterable[str]) -> list[str]:
+    """Terms that are the same, as parts of an example."""
+    parts = [part for iri in iris for part in (" = ", Term(iri))]
+    return parts[1:]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Case:
+    """An example not yet written out: text and terms, what the finding is about, and where it stands, if that is known."""
+
+    parts: tuple[str, ...]
+    about: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
 @dataclass
 class Findings:
-    """Collects findings while a file is read; long lists fold into one with a count and an example."""
+    """Collects findings while a file is read; the cases of a kind fold into one finding with a count and an example."""
 
-    _items: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
-    _single: list[Finding] = field(default_factory=list)
+    _folded: dict[str, tuple[int, _Case]] = field(default_factory=dict)
+    _alone: list[tuple[str, _Case, str | None]] = field(default_factory=list)
+    _once: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, code: str, example: str, place: str | None = None) -> None:
-        """One more case of a kind; cases of a kind fold."""
-        self._items.setdefault(code, []).append((example, place))
+    def add(self, code: str, *parts: str, about: str | None = None, place: Place | None = None, once: str | None = None) -> None:
+        """One more case of a kind. `parts` are the words and terms of its example; its place is looked up, unless given, for
+        the term that it is `about` (the first one named); what is met several times is counted `once` under a key."""
+        if once is not None:
+            if (code, once) in self._once:
+                return
+            self._once.add((code, once))
+        self.add_counted(code, 1, *parts, about=about, place=place)
 
-    def add_all(self, code: str, examples: Iterable[str]) -> None:
-        """Many cases of a kind at once."""
-        found = [(example, None) for example in examples]
-        if found:
-            self._items.setdefault(code, []).extend(found)
+    def add_all(self, code: str, iris: Iterable[str]) -> None:
+        """Many terms that are a case each."""
+        for iri in iris:
+            self.add(code, Term(iri))
 
-    def add_counted(self, code: str, count: int, example: Callable[[], str]) -> None:
+    def add_counted(self, code: str, count: int, *parts: str, about: str | None = None, place: Place | None = None) -> None:
         """`count` cases of which only one is written out."""
-        if count:
-            self._single.append(_finding(code, count, example(), None))
+        subject = about if about is not None else next((part for part in parts if isinstance(part, Term)), "")
+        case = _Case(parts, subject, place)
+        known, first = self._folded.get(code, (0, case))
+        self._folded[code] = (known + count, min(first, case))
 
-    def add_alone(self, code: str, example: str | None, message: str | None = None, advice: str | None = None) -> None:
+    def add_alone(self, code: str, *parts: str, message: str | None = None, about: str = "") -> None:
         """A case that stands on a line of its own."""
-        finding = _finding(code, 1, example, None)
-        text, hint = message or finding.message, advice or finding.advice
-        self._single.append(Finding(code, finding.severity, text, 1, example, hint, None))
+        self._alone.append((code, _Case(parts, about), message))
 
-    def collected(self) -> tuple[Finding, ...]:
-        """All findings by code; the example of a fold is the first by name, whatever the order of the file."""
-        folded = [
-            _finding(code, len(cases), *min(cases, key=lambda case: (case[0], case[1] or "")))
-            for code, cases in self._items.items()
-        ]
-        return tuple(sorted((*folded, *self._single), key=lambda finding: (finding.code, finding.example or "", finding.message)))
+    def collected(self, show: Callable[[str], str], find: Callable[[str], Place | None]) -> tuple[Finding, ...]:
+        """All findings by code; the example of a fold is the first by IRI, whatever the order of the file.
 
-
-def _finding(code: str, count: int, example: str | None, place: str | None) -> Finding:
-    kind = KINDS[code]
-    message = (kind.message if count == 1 else kind.plural).replace("{n}", f"{count:,}")
-    return Finding(code, kind.severity, message, count, example, kind.advice, place)
+        `show` writes a term, `find` says where it stands.
+        """
+        cases: list[tuple[str, int, _Case, str | None]] = [(code, 1, case, message) for code, case, message in self._alone]
+        cases += [(code, count, case, None) for code, (count, case) in self._folded.items()]
+        made = []
+        for code, count, case, message in cases:
+            kind = KINDS[code]
+            text = message or (kind.message if count == 1 else kind.plural).replace("{n}", f"{count:,}")
+            example = "".join(show(part) if isinstance(part, Term) else part for part in case.parts) or None
+            place = case.place or (find(case.about) if case.about else None)
+            made.append(Finding(code, kind.severity, text, count, example, kind.advice, place))
+        return tuple(sorted(made, key=lambda finding: (finding.code, finding.example or "", finding.message)))
 
 
 def at_least(findings: Iterable[Finding], severity: Severity) -> list[Finding]:

@@ -10,7 +10,7 @@ from itertools import chain
 from kedit.ontology.classes import Classes
 from kedit.ontology.closed import all_enumerated
 from kedit.ontology.facts import Facts
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term, joined
 from kedit.ontology.index import TripleIndex
 from kedit.ontology.labels import Names
 from kedit.ontology.model import Individual, Split
@@ -21,7 +21,7 @@ from kedit.ontology.union import Union
 _SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
 
 
-def same_individuals(index: TripleIndex, schema_nodes: set[str], curies: Curies, findings: Findings) -> dict[str, str]:
+def same_individuals(index: TripleIndex, schema_nodes: set[str], findings: Findings) -> dict[str, str]:
     """Individual -> the one that stands for it and for all it is the same as; only where they differ."""
     edges = [(a, b) for a, b in index.edges(OWL + "sameAs") if a != b and a not in schema_nodes and b not in schema_nodes]
     if not edges:
@@ -38,7 +38,8 @@ def same_individuals(index: TripleIndex, schema_nodes: set[str], curies: Curies,
     for group in union.groups(members).values():
         chosen = min(group, key=lambda iri: (-described[iri], iri))
         same.update({iri: chosen for iri in group if iri != chosen})
-    findings.add_all("KE037", (f"{curies(iri)} = {curies(chosen)}" for iri, chosen in same.items()))
+    for iri, chosen in same.items():
+        findings.add("KE037", *joined((iri, chosen)))
     return same
 
 
@@ -84,8 +85,7 @@ class IndividualReader:
             made[iri] = Individual(iri, self.curies(iri), name.text, name.aliases, types, splits.get(iri))
         for code, cases in (("KE040", unlabelled), ("KE041", foreign)):
             if cases:
-                example = f"{self.curies(cases[0])} '{made[cases[0]].label}'"
-                self.findings.add_counted(code, len(cases), lambda example=example: example)  # type: ignore[misc]
+                self.findings.add_counted(code, len(cases), Term(cases[0]))
         return made
 
     @staticmethod
@@ -113,5 +113,5 @@ class IndividualReader:
             if text in _SPLITS:
                 found[self.same.get(subject, subject)] = _SPLITS[text]
             else:
-                self.findings.add("KE045", f"{self.curies(subject)} {text!r}")
+                self.findings.add("KE045", Term(subject), f": {text!r}")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -31,12 +32,17 @@ def pairs(section: str) -> dict[str, str]:
     return {word.strip(): other.strip() for word, _, other in entries}
 
 
-def third_person(word: str) -> str | None:
-    """Base form of a verb in the third person ("borders" is "border"); None if it is no verb known here."""
+def third_person(word: str, section: str = "verbs") -> str | None:
+    """Base form of a verb in the third person ("borders" is "border"); None if it is no verb of the section."""
     for ending, base in (("ies", "y"), ("es", ""), ("s", "")):
-        if word.endswith(ending) and (stem := word[: -len(ending)] + base) in words("verbs"):
+        if word.endswith(ending) and (stem := word[: -len(ending)] + base) in words(section):
             return stem
-    return "have" if word == "has" else None
+    return None
+
+
+def is_preposition(word: str) -> bool:
+    """Whether a word is a preposition."""
+    return word in words("prepositions")
 
 
 def is_participle(word: str) -> bool:
@@ -47,15 +53,45 @@ def is_participle(word: str) -> bool:
 
 
 def is_adverb(word: str) -> bool:
-    """Whether a word is an adverb in -ly."""
+    """Whether a word is an adverb."""
+    if word in words("adverbs"):
+        return True
     return word.endswith("ly") and len(word) > 3 and word not in words("not adverbs")
 
 
-def is_plural(noun: str) -> bool:
-    """Whether a noun phrase reads as a plural: by the word before its first preposition."""
-    parts = noun.lower().split()
-    cut = next((number for number, word in enumerate(parts) if number and word in words("prepositions")), len(parts))
-    head = parts[cut - 1]
-    if head in words("plurals"):
+def is_adjective(word: str) -> bool:
+    """Whether a word is an adjective that is no noun as well."""
+    if word in words("adjectives"):
         return True
-    return head.endswith("s") and not head.endswith(("ss", "us", "is", "ics")) and head not in ("series", "species", "news")
+    return len(word) > 5 and word.endswith(("able", "ible", "less", "ous")) and word not in words("not adjectives")
+
+
+def head(phrase: Sequence[str]) -> int:
+    """Position of the noun that a noun phrase is about: the last before its first preposition."""
+    return next((at for at, word in enumerate(phrase) if at and is_preposition(word)), len(phrase)) - 1
+
+
+def is_plural(noun: str) -> bool:
+    """Whether a noun phrase reads as a plural: by its head."""
+    parts = noun.split()
+    word = parts[head(parts)]
+    if word.isupper():
+        return False
+    word = word.lower()
+    if word in words("plurals"):
+        return True
+    return word.endswith("s") and not word.endswith(("ss", "us", "is", "ics", "series")) and word not in words("singulars")
+
+
+def indefinite(noun: str) -> str:
+    """The noun with "a" or "an" before it; a plural and what cannot be counted as it is."""
+    parts = noun.split()
+    if is_plural(noun) or parts[head(parts)] in words("uncountable"):
+        return noun
+    first = parts[0]
+    if first.isupper() and len(first) > 1:
+        vowel = first[0] in "AEFHILMNORSX"
+    else:
+        vowel = first[0].lower() in "aeiou" and not first.lower().startswith(("uni", "use", "usa", "eu", "one", "ub"))
+        vowel = vowel or first.lower().startswith(("hour", "honor", "honour", "heir"))
+    return f"{'an' if vowel else 'a'} {noun}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from kedit.errors import InputError, did_you_mean
+from kedit.errors import InputError, Place, did_you_mean
 
 if TYPE_CHECKING:
     from kedit.ontology.build import Builder
@@ -58,6 +58,8 @@ class Relation:
     transitive: bool = False
     folded: tuple[str, ...] = ()
     """IRIs of inverse and equivalent properties whose facts were folded into this one."""
+    direction: str | None = None
+    """Why this direction of a pair of inverse properties stands for both."""
     inverse: tuple[str, ...] = ()
     """Those of `folded` that read from this relation's object to its subject."""
     chains: tuple[tuple[str, ...], ...] = ()
@@ -114,7 +116,7 @@ class Finding:
     count: int = 1
     example: str | None = None
     advice: str | None = None
-    place: str | None = None
+    place: Place | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,12 @@ class Ontology:
     graphs: Mapping[str, int] = field(default_factory=dict)
     """Named graphs of a file of quads with the statements in each; `default` is the unnamed one."""
     imports: tuple[str, ...] = ()
+    unresolved: Mapping[str, str] = field(default_factory=dict)
+    """Imports that no local file stands for, with the reason."""
+    excluded: tuple[str, ...] = ()
+    """IRIs of terms with `kedit:exclude true`."""
+    uses: Mapping[str, int] = field(default_factory=dict)
+    """What each triple of the file was read as: kind -> triples; they add up to `triples`."""
     unused: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     provenance: Builder | None = field(default=None, repr=False, compare=False)
@@ -195,9 +203,9 @@ class Ontology:
             if old.replacement in index:
                 return index[old.replacement]
             advice = f"Its replacement is <{old.replacement}>, no {kind} here." if old.replacement else "Name another term."
-            raise InputError(f"{kind} {term!r} is deprecated", advice=advice)
+            raise InputError(f"{kind} {term!r} is deprecated", advice=advice, code="KE167")
         shown = sorted({node.curie for node in self._nodes(kind)} | {node.label for node in self._nodes(kind)})
-        raise InputError(f"unknown {kind} {term!r}", advice=did_you_mean(term, shown))
+        raise InputError(f"unknown {kind} {term!r}", advice=did_you_mean(term, shown), code="KE166")
 
     def _nodes(self, kind: str) -> Iterator[Relation | OntologyClass | Individual]:
         if kind in ("relation", "slot"):

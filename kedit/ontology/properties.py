@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kedit.ontology.classes import is_builtin
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term, joined
 from kedit.ontology.index import TripleIndex
 from kedit.ontology.templates import TEMPLATE_IRIS
 from kedit.ontology.terms import (
@@ -27,6 +27,8 @@ from kedit.ontology.terms import (
 from kedit.ontology.union import Union, cycles
 
 Kind = Literal["object", "data"]
+_DIRECTIONS = ("it is functional", "it has the templates", "its questions have fewer answers")
+"""Why one of two directions stands for both, the first that decides."""
 SUBPROPERTY, INVERSE = RDFS + "subPropertyOf", OWL + "inverseOf"
 _OBJECT = tuple(
     OWL + name
@@ -69,6 +71,8 @@ class Group:
     members: Mapping[str, int]
     symmetric: bool
     functional: bool
+    direction: str | None = None
+    """Why the canonical direction was chosen, if there were two."""
 
     @property
     def folded(self) -> tuple[str, ...]:
@@ -119,11 +123,13 @@ class _Reader:
             if not is_iri(iri) or is_builtin(iri) or iri in self.dropped or iri in annotations:
                 continue
             if iri in objects and iri in data:
-                self.findings.add("KE016", self.curies(iri))
+                self.findings.add("KE016", Term(iri))
             if (iri in objects) != (iri in data):
                 kinds[iri] = "object" if iri in objects else "data"
             elif (kind := self._by_facts(iri)) is not None:
                 kinds[iri] = kind
+                if iri not in objects and iri not in undeclared:
+                    self.findings.add("KE050", Term(iri), f": {kind} property")
             elif iri not in undeclared or iri in mentioned:
                 idle.add(iri)
         self._by_neighbours(idle, kinds)
@@ -178,7 +184,7 @@ class _Reader:
         for one, other in self.index.edges(OWL + "equivalentProperty"):
             if one != other and one in kinds and kinds[one] == kinds.get(other):
                 union.join(one, other)
-                self.findings.add("KE037", f"{self.curies(max(one, other))} = {self.curies(min(one, other))}")
+                self.findings.add("KE037", *joined((max(one, other), min(one, other))), once=" ".join(sorted((one, other))))
         for one, other in self.index.edges(INVERSE):
             if kinds.get(one) == kinds.get(other) == "object":
                 union.join(one, other, 1)
@@ -196,7 +202,7 @@ class _Reader:
             ]
             found = cycles(edges)
             for group in found:
-                self.findings.add("KE032", " = ".join(self.curies(iri) for iri in group))
+                self.findings.add("KE032", *joined(group))
                 for other in group[1:]:
                     union.join(group[0], other)
             if not found:
@@ -216,23 +222,20 @@ class _Reader:
             members = dict.fromkeys(members, 0)
         functional = {turn: self._functional(members, turn) for turn in (0, 1)}
         written = {iri for iri in members if any(iri in self.index.pairs(name) for name in TEMPLATE_IRIS)}
-        turns = sorted(set(members.values()))
+        turns, direction = sorted(set(members.values())), None
         if len(turns) > 1:
             sides = self._sides(members)
-            turns.sort(
-                key=lambda turn: (
-                    not functional[turn],
-                    not any(iri in written for iri in members if members[iri] == turn),
-                    -sides[turn],
-                    min(iri for iri in members if members[iri] == turn),
-                )
-            )
+            ranks = {turn: (not functional[turn], not (written & sides_of(members, turn)), -sides[turn]) for turn in turns}
+            turns.sort(key=lambda turn: (*ranks[turn], min(sides_of(members, turn))))
+            differs = [one != other for one, other in zip(*(ranks[turn] for turn in turns))]
+            direction = next((reason for reason, decides in zip(_DIRECTIONS, differs) if decides), "first by its IRI")
         turn = turns[0]
         chosen = min(
             (iri for iri in members if members[iri] == turn),
             key=lambda iri: (iri not in written, iri not in self.schema_nodes, -len(self.index.pairs(iri)), iri),
         )
-        return Group(chosen, kind, {iri: parity ^ turn for iri, parity in members.items()}, symmetric, functional[turn])
+        members = {iri: parity ^ turn for iri, parity in members.items()}
+        return Group(chosen, kind, members, symmetric, functional[turn], direction)
 
     def _functional(self, members: Mapping[str, int], turn: int) -> bool:
         straight, inverse = self.types.get(OWL + "FunctionalProperty", ()), self.types.get(OWL + "InverseFunctionalProperty", ())
@@ -246,6 +249,11 @@ class _Reader:
             sides[parity].update(pairs)
             sides[1 - parity].update(value for values in pairs.values() for value in values)
         return len(sides[0]), len(sides[1])
+
+
+def sides_of(members: Mapping[str, int], turn: int) -> set[str]:
+    """Members of one direction."""
+    return {iri for iri, parity in members.items() if parity == turn}
 
 
 def build_properties(
@@ -266,9 +274,9 @@ def build_properties(
     for root, members in union.groups(kinds).items():
         group = reader.group(root, members, kinds[root], root in union.contradictory)
         groups[group.iri] = group
-        inverse = sorted(curies(iri) for iri, parity in group.members.items() if parity)
-        findings.add_all("KE031", (f"{name} into {curies(group.iri)}" for name in inverse))
-    findings.add_all("KE014", (curies(iri) for iri in undeclared))
+        for iri in sorted(iri for iri, parity in group.members.items() if parity):
+            findings.add("KE031", Term(iri), " into ", Term(group.iri), f" ({group.direction})")
+    findings.add_all("KE014", undeclared)
     groups = dict(sorted(groups.items()))
     place = {member: (iri, parity) for iri, group in groups.items() for member, parity in group.members.items()}
     parents: dict[str, set[str]] = {iri: set() for iri in groups}

@@ -65,6 +65,8 @@ def read_document(path: Path, mark: str = "", graph: str | None = None) -> Docum
             index, prefixes = merged
         else:
             raise _located(source, syntax, data, base, error) from error
+    if syntax == "RDF/XML" and (cut_off := well_formedness_error(source, data)):
+        raise cut_off  # the RDF parser is content with half a document
     graphs.check(source)
     if not index.data and not index.triple_terms:
         raise _without_triples(source, syntax)
@@ -206,7 +208,8 @@ def _advised(message: str) -> tuple[str, str]:
             "KE136",
             "A subject is <IRI>, prefix:name, _:name or [...]; the statement before may end too early.",
         ),
-        ("language tag", "KE137", "A language tag is letters and digits joined by hyphens: @en, @pt-br."),
+        ("should end with a", "KE131", "A bracket that was opened here is never closed."),
+        ("language", "KE137", "A language tag is letters and digits joined by hyphens: @en, @pt-br."),
     ):
         if sign in message:
             return code, advice

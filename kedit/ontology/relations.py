@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kedit.errors import Place
+from kedit.ontology import lexicon
+from kedit.ontology.answers import answers_of
 from kedit.ontology.classes import Classes, is_builtin, named_members
 from kedit.ontology.closed import as_values, enumerated
 from kedit.ontology.facts import Facts
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import BrokenList, TripleIndex
 from kedit.ontology.labels import Names
 from kedit.ontology.model import AnswerPolicy, Relation, Template
+from kedit.ontology.phrasing import Verbalisation
 from kedit.ontology.properties import CONCEPT_RELATIONS, Group, Properties
 from kedit.ontology.slots import asked_slot
 from kedit.ontology.sniff import Source
 from kedit.ontology.templates import FORMS, PROPERTIES, Malformed, in_language, in_order, parse_template, unusable
 from kedit.ontology.terms import DOMAINS, KEDIT, OWL, RANGES, XSD, Curies, is_blank, is_iri, is_true, relation_words
-from kedit.ontology.verbalise import Verbalisation, verbalise
+from kedit.ontology.verbalise import first_usable
 
 if TYPE_CHECKING:
     from kedit.ontology.sidecar import Sidecar
 
 CHAIN = OWL + "propertyChainAxiom"
-_PERSON = frozenset(["person", "people", "human", "man", "woman", "male", "female", "agent", "individual", "parent", "child"])
-_PLACE = frozenset(
-    ["place", "location", "country", "city", "town", "village", "region", "state", "continent", "area", "settlement", "building"]
-)
 
 
 @dataclass
@@ -54,7 +54,10 @@ class RelationBuilder:
     def _relation(self, group: Group, chains: tuple[tuple[str, ...], ...], facts: Facts) -> Relation:
         iri = group.iri
         domain, range_ = self._domain_and_range(group)
-        label = self.names.label(iri) or CONCEPT_RELATIONS.get(iri) or relation_words(iri)
+        label = self.names.label(iri) or CONCEPT_RELATIONS.get(iri)
+        if label is None:
+            label = relation_words(iri)
+            self.findings.add("KE049", Term(iri))
         templates = self._written(group, domain, range_)
         phrase = self._one_text(iri, "phrase")
         made = Verbalisation()
@@ -62,13 +65,12 @@ class RelationBuilder:
         if not templates:
             made = self._verbalised(group, label, range_, facts)
             if made.templates and facts:
-                self.findings.add(
-                    "KE021", f"{self.curies(iri)}: {made.templates[0].text!r} ({made.rule}, confidence {made.confidence:.2f})"
-                )
+                how = f"({made.rule}, confidence {made.confidence:.2f})"
+                self.findings.add("KE021", Term(iri), f": {made.templates[0].text!r} {how}")
             elif usable and facts:
-                self.findings.add("KE022", f"{self.curies(iri)} '{label}': {made.refusal}")
+                self.findings.add("KE022", Term(iri), f": {made.refusal}")
         elif facts and not any(template.role == "heldout" for template in templates):
-            self.findings.add("KE023", self.curies(iri))
+            self.findings.add("KE023", Term(iri))
         transitive = any(member in self.types.get(OWL + "TransitiveProperty", ()) for member in group.members)
         return Relation(
             iri=iri,
@@ -82,6 +84,7 @@ class RelationBuilder:
             symmetric=group.symmetric,
             transitive=transitive,
             folded=group.folded,
+            direction=group.direction,
             inverse=tuple(sorted(member for member, parity in group.members.items() if parity)),
             chains=chains,
             templates=templates or in_order(made.templates),
@@ -93,7 +96,7 @@ class RelationBuilder:
             choices=self._choices(group),
             answer_policy=self._answer_policy(group),
             excluded=any(is_true(self.index.pairs(KEDIT + "exclude").get(member, ())) for member in group.members),
-            slot=asked_slot(self.index, group.members, self.curies, self.findings),
+            slot=asked_slot(self.index, group.members, self.findings),
         )
 
     def _domain_and_range(self, group: Group) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -121,7 +124,7 @@ class RelationBuilder:
             if text in ("any", "skip-ambiguous"):
                 return text  # type: ignore[return-value]
             if text is not None:
-                self.findings.add("KE048", f"{self.curies(member)} {text!r}")
+                self.findings.add("KE048", Term(member), f": {text!r}")
         return "any"
 
     def _canonical(self, iris: set[str]) -> tuple[str, ...]:
@@ -135,7 +138,8 @@ class RelationBuilder:
             for name, role in PROPERTIES:
                 texts = in_language(self.index.objects(member, KEDIT + name), self.language)
                 if parity:
-                    self.findings.add_all("KE024", (f"{self.curies(member)}: {text!r}" for text in texts))
+                    for text in texts:
+                        self.findings.add("KE024", Term(member), f": {text!r}", place=self._where(text))
                     continue
                 form = FORMS.get(name)
                 for text in texts:
@@ -148,12 +152,12 @@ class RelationBuilder:
                     except Malformed as problem:
                         if self.sidecar and (place := self.sidecar.place(member, name, text)):
                             raise unusable(problem, place) from problem
-                        self.findings.add("KE020", f"{self.curies(member)} kedit:{name} {text!r}: {problem}", self._where(text))
+                        self.findings.add("KE020", Term(member), f" kedit:{name} {text!r}: {problem}", place=self._where(text))
         return in_order(found)
 
-    def _where(self, text: str) -> str | None:
+    def _where(self, text: str) -> Place | None:
         """Place of a text in the first file that holds it as it is."""
-        return next((str(place) for source in self.sources if (place := source.find(text)).line), None)
+        return next((place for source in self.sources if (place := source.find(text)).line), None)
 
     def _class_label(self, iris: Sequence[str]) -> str | None:
         return next((self.classes.nodes[iri].label for iri in iris if iri in self.classes.nodes), None)
@@ -166,20 +170,11 @@ class RelationBuilder:
         """Rules on the label; on the local name where the label gives nothing or is no English."""
         if not self.language.lower().startswith("en"):
             return Verbalisation(refusal=f"no rules for the language {self.language!r}")
-        if XSD + "boolean" in range_:
-            return Verbalisation(refusal="answers yes or no")
-        wh = self._one_text(group.iri, "wh")
-        kinds = self._answer_words(range_, facts)
-        best = Verbalisation(refusal="no name")
-        for name in dict.fromkeys((self._one_text(group.iri, "phrase") or label, relation_words(group.iri))):
-            made = verbalise(name, person=bool(kinds & _PERSON), place=bool(kinds & _PLACE), wh=wh.capitalize() if wh else None)
-            if made.templates:
-                return made
-            best = best if best.refusal != "no name" else made
-        return best
+        answers = answers_of(self._answer_words(range_, facts), range_, self._one_text(group.iri, "wh"))
+        return first_usable((self._one_text(group.iri, "phrase") or label, relation_words(group.iri)), answers)
 
     def _answer_words(self, range_: Sequence[str], facts: Facts) -> set[str]:
-        """Words of the classes that answers belong to, with the classes above; from the range, else from some answers."""
+        """Head nouns of the classes that answers belong to, with the classes above; from the range, else from some answers."""
         queue = list(range_)
         if not queue:
             answers = sorted({value for values in list(facts.values())[:20] for value in values if is_iri(value)})
@@ -196,7 +191,9 @@ class RelationBuilder:
             iri = queue.pop()
             if iri in self.classes.nodes and iri not in seen:
                 seen.add(iri)
-                words.update(self.classes.nodes[iri].label.lower().split())
+                label = self.classes.nodes[iri].label.lower().partition("(")[0].split()
+                # A person function is a function, no person.
+                words.update(label[lexicon.head(label) :][:1])
                 queue.extend(self.classes.nodes[iri].parents)
         return words
 
@@ -211,7 +208,7 @@ class RelationBuilder:
                 try:
                     steps = [self._step(node) for node in self.index.members(head)]
                 except BrokenList:
-                    self.findings.add("KE003", f"owl:propertyChainAxiom of {self.curies(prop)}")
+                    self.findings.add("KE003", "owl:propertyChainAxiom of ", Term(prop), once=head)
                     continue
                 if None in steps or not steps:
                     continue

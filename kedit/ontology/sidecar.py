@@ -129,7 +129,9 @@ class Sidecar:
             iri = term[1:-1] if term.startswith("<") and term.endswith(">") else curies.expand(term)
             if iri in found[section]:
                 message = f"{term!r} is {found[section][iri]!r}, which stands here already"
-                raise InputError(message, place=self.document.place((section, term)), advice="Write all its keys in one place.")
+                raise InputError(
+                    message, place=self.document.place((section, term)), advice="Write all its keys in one place.", code="KE172"
+                )
             found[section][iri] = term
         return found
 
@@ -161,7 +163,7 @@ class Sidecar:
                 other = next((name for name in SECTIONS if iri in named[name]), None)
                 advice = f"Write it under `{other}:`." if other else "kedit reads it as an annotation, or not at all."
                 message = f"{curies(iri)} is no {SECTIONS[section]} of the ontology"
-                raise InputError(message, place=self.document.place((section, term)), advice=advice)
+                raise InputError(message, place=self.document.place((section, term)), advice=advice, code="KE172")
 
     def place(self, iri: str, key: str, text: str) -> Place | None:
         """Where a relation's text stands; None if it is not from this file."""
@@ -177,26 +179,36 @@ class Sidecar:
             prefixes = curies.prefixes()
             prefix, mark, _ = term.partition(":")
             if not mark:
-                return InputError(f"{term!r} is no CURIE", place=place, advice="Write prefix:name, or the IRI in angle brackets.")
+                return InputError(
+                    f"{term!r} is no CURIE", place=place, advice="Write prefix:name, or the IRI in angle brackets.", code="KE172"
+                )
             if prefix not in prefixes:
                 advice = did_you_mean(f"{prefix}:", sorted(f"{name}:" for name in prefixes))
                 advice += " Or declare it under `prefixes:`."
-                return InputError(f"unknown prefix '{prefix}:'", place=place, advice=advice)
+                return InputError(f"unknown prefix '{prefix}:'", place=place, advice=advice, code="KE172")
         near = [name for name in _candidates(section, index, types) if not is_builtin(name) or name in CONCEPT_RELATIONS]
         shown = sorted(curies(name) for name in near)
         if len(shown) > LONG:
             shown = [name for name in shown if _initial(name) == _initial(curies(iri))]
         elsewhere = section == "relations" and _mentioned(index, {iri})
         said = f"{term!r} is no relation of the ontology" if elsewhere else f"unknown {SECTIONS[section]} {term!r}"
-        return InputError(said, place=place, advice=did_you_mean(curies(iri), shown))
+        return InputError(said, place=place, advice=did_you_mean(curies(iri), shown), code="KE172")
 
 
 def read_sidecar(path: Path) -> Sidecar:
     """Read a sidecar file; InputError with file, line, key and the nearest valid word for what does not fit."""
+    try:
+        return _read(path)
+    except InputError as error:
+        error.code = error.code or "KE170"
+        raise
+
+
+def _read(path: Path) -> Sidecar:
     document = read_yaml(path, advice=f"Begin with the line `schema: {SCHEMA}` (docs/templates.md).")
     if document.data.get("schema") != SCHEMA:
         said = f"unknown schema {document.data['schema']!r}" if "schema" in document.data else "'schema' is missing"
-        raise InputError(said, place=document.place(("schema",)), advice=f"Begin with the line `schema: {SCHEMA}`.")
+        raise InputError(said, place=document.place(("schema",)), advice=f"Begin with the line `schema: {SCHEMA}`.", code="KE170")
     content = validated(TemplateFile, document.data, document)
     for term, notes in content.relations.items():
         given = dict(notes.given())

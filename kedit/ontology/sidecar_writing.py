@@ -73,9 +73,11 @@ def sidecar_yaml(ontology: Ontology, relations: Sequence[str], kept: Sidecar | N
 def save_new(text: str, path: Path, *, overwrite: bool = False) -> None:
     """Write a text to a new file; InputError if there is one already, unless it may be replaced."""
     if path.is_dir():
-        raise InputError("is a directory", place=Place(path), advice="Name a file with -o.")
+        raise InputError("is a directory", place=Place(path), advice="Name a file with -o.", code="KE174")
     if path.exists() and not overwrite:
-        raise InputError("exists already", place=Place(path), advice="Name another file with -o, or replace it with --overwrite.")
+        raise InputError(
+            "exists already", place=Place(path), advice="Name another file with -o, or replace it with --overwrite.", code="KE174"
+        )
     write_text(path, text)
 
 

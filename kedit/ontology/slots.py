@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from kedit.ontology.findings import Findings
+from kedit.ontology.findings import Findings, joined
 from kedit.ontology.index import TripleIndex
-from kedit.ontology.terms import KEDIT, Curies, is_blank, is_literal, text_of
+from kedit.ontology.terms import KEDIT, is_blank, is_literal, text_of
 
 _INDEX = re.compile(r"\+?0*[0-9]{1,9}", re.ASCII)
 
 
-def asked_slot(index: TripleIndex, members: Iterable[str], curies: Curies, findings: Findings) -> int | None:
+def asked_slot(index: TripleIndex, members: Iterable[str], findings: Findings) -> int | None:
     """The index that terms which are one ask for; None if they ask for none, or not for one number (a finding)."""
     pairs = index.pairs(KEDIT + "slot")
     if not pairs:
@@ -23,7 +23,7 @@ def asked_slot(index: TripleIndex, members: Iterable[str], curies: Curies, findi
     if len(numbers) == 1 and None not in numbers:
         return numbers.pop()
     if stated:
-        findings.add("KE046", f"{' = '.join(curies(member) for member in stated)}: {', '.join(texts)}")
+        findings.add("KE046", *joined(stated), f": {', '.join(texts)}")
     return None
 
 

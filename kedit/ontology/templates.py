@@ -28,7 +28,7 @@ class Malformed(ValueError):
 
 def unusable(problem: Malformed, place: Place) -> InputError:
     """The error for a malformed template in a file that was written for kedit."""
-    return InputError(f"malformed template: {problem}", place=place, advice=ADVICE)
+    return InputError(f"malformed template: {problem}", place=place, advice=ADVICE, code="KE171")
 
 
 def parse_template(

@@ -7,6 +7,7 @@ from kedit.curriculum.slots import SlotMap, build_slots
 from kedit.errors import InputError, Place
 from kedit.files import write_json
 from kedit.ontology import write_turtle
+from kedit.ontology.inspection import guesses
 from kedit.progress import say
 from kedit.stages.job import ONTOLOGY, PROMPTS, SLOTS, Job
 
@@ -25,9 +26,15 @@ def keep_ontology(job: Job) -> None:
         if stage.needed:
             out = job.file(ONTOLOGY)
             write_turtle(cfg.ontology, out, catalog=cfg.catalog, imports=cfg.imports, graph=cfg.graph, templates=cfg.templates)
+            for guess in guesses(job.ontology):
+                say(f"guessed: {guess}")
             if skipped := job.inputs.skipped:
                 shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
                 say(f"not aligned: {shown} (`kedit ontology inspect {cfg.ontology}` says why)")
+            if any(job.ontology.relations[iri].template_source == "generated" for iri in job.relations):
+                say(
+                    f"better questions: `kedit ontology templates {cfg.ontology} -o templates.yaml`, edit, align with --templates"
+                )
 
 
 def bind_slots(job: Job) -> None:

@@ -37,19 +37,25 @@ def test_json(file: str, capsys: pytest.CaptureFixture[str]) -> None:
         "curie": ":hasFather",
         "label": "has father",
         "kind": "object",
+        "domain": [],
+        "range": [],
         "facts": 2,
+        "inferred": 0,
         "subjects": 2,
         "multi_answer": 0,
         "functional": True,
         "symmetric": False,
         "inverse_folded": [":isFatherOf"],
+        "direction": "it is functional",
         "slot": 0,
         "template": "generated",
         "rule": "has + noun",
         "confidence": 0.9,
         "refusal": None,
+        "why": None,
         "example": {"prompt": "For Anna, the father is", "answers": ["Bert"]},
     }
+    assert warn["why"] == "no template, and its name gives none: a bare verb"
     assert (warn["template"], warn["slot"], warn["multi_answer"], warn["example"]) == ("missing", None, 1, None)
     assert {"code", "severity", "count", "example", "advice"} <= set(document["findings"][0])
 
@@ -62,12 +68,11 @@ def test_table_fits_and_tells(file: str, capsys: pytest.CaptureFixture[str]) -> 
         "Turtle",
         ":hasFather",
         ":isFatherOf",
-        "generated",
-        "missing",
+        "has + noun 0.90",
+        "no template, and its name gives none",
         "For Anna, the father is",
         "→ Bert",
-        "KE022",
-        "bare verb",
+        ":warn 'warn' (a bare verb)",
     ):
         assert said in out
 

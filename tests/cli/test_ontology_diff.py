@@ -154,7 +154,8 @@ def test_diff(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_last_line_is_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [f":hasRatherLongName{number}" for number in range(20)]
-    many = "".join(f"{name} a owl:ObjectProperty . :anna {name} :bert . " for name in names)
+    asked = "<https://w3id.org/kedit/ns#questionTemplate> 'What of {subject}?'"
+    many = "".join(f"{name} a owl:ObjectProperty ; {asked} . :anna {name} :bert . " for name in names)
     (here / "many.ttl").write_text(PREFIXES + OLD + many)
     assert run(["ontology", "diff", "many.ttl", "old.ttl"]) == 1
     assert said(capsys)[-1] == f"retrain {', '.join(sorted(names))}"

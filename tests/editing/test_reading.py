@@ -117,7 +117,7 @@ def test_broken_files_are_input_errors(write: Write, text: str) -> None:
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
-        with pytest.raises(InputError, match="cannot read"):
+        with pytest.raises(InputError, match="cannot be read"):
             load_recipe(path)
 
 

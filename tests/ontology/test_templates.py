@@ -65,7 +65,7 @@ def test_a_malformed_template_is_found_in_the_file(bench: Any) -> None:
     (finding,) = (finding for finding in ontology.findings if finding.code == "KE020")
     assert finding.severity == "error"
     assert finding.place is not None
-    assert finding.place.endswith("o.ttl:9:25")
+    assert str(finding.place).endswith("o.ttl:9:25")
     assert [template.text for template in ontology.relations[bench.E + "p"].templates] == ["Who is {subject}?"]
 
 

@@ -29,5 +29,5 @@ def diagram(
             assert_never(what)
     if not found.nodes:
         others = " or ".join(f"--what {other}" for other in get_args(What) if other != what)
-        raise InputError(f"has no {what} to draw", place=Place(ontology.source), advice=f"Try {others}.")
+        raise InputError(f"has no {what} to draw", place=Place(ontology.source), advice=f"Try {others}.", code="KE190")
     return found

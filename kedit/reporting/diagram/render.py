@@ -28,7 +28,7 @@ def chosen_format(format: Format | None, out: Path | None) -> Format:
         return _EXTENSIONS[out.suffix.lower()]
     problem = f"no picture format has the extension {out.suffix!r}" if out.suffix else "the name has no extension"
     advice = f"Use .mmd (Mermaid), .dot, .svg or .png, or name one with --format {' | '.join(get_args(Format))}."
-    raise InputError(problem, place=Place(out), advice=advice)
+    raise InputError(problem, place=Place(out), advice=advice, code="KE191")
 
 
 def render(diagram: Diagram, format: Format) -> bytes:
@@ -56,6 +56,6 @@ def write(diagram: Diagram, out: Path, format: Format) -> None:
 def to_stdout(diagram: Diagram, format: Format) -> None:
     """Write the picture to stdout; InputError for bytes that would go to a terminal."""
     if format == "png" and sys.stdout.isatty():
-        raise InputError("a PNG is no text for a terminal", advice="Name a file with -o.")
+        raise InputError("a PNG is no text for a terminal", advice="Name a file with -o.", code="KE191")
     sys.stdout.flush()
     sys.stdout.buffer.write(render(diagram, format))
