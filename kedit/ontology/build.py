@@ -248,6 +248,9 @@ class Builder:
         if relative:
             first = min(relative)
             self.findings.add_counted("KE002", len(relative), f"<{first.removeprefix(LOCAL_BASE)}>", about=first)
+        for document in self.closure.documents:
+            if document.renamed:
+                self.findings.add_counted("KE005", len(document.renamed), repr(document.renamed[0]))
         self.unused["statements about statements"] += self.index.triple_terms
         hidden = self.unused["values in other languages"]
         if hidden:

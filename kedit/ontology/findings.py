@@ -47,6 +47,12 @@ KINDS: dict[str, Kind] = {
         "See kedit.ttl for the names that exist.",
         "{n} terms of the kedit vocabulary are unknown",
     ),
+    "KE005": _kind(
+        "warning",
+        "{n} rdf:ID is no XML name or stands twice, and is read as rdf:about",
+        "Write rdf:about='#name' there.",
+        "{n} rdf:ID are no XML names or stand twice, and are read as rdf:about",
+    ),
     "KE010": _kind(
         "error", "nothing to align: no relation is defined", "Declare owl:ObjectProperty or owl:DatatypeProperty terms."
     ),

@@ -28,6 +28,9 @@ _ABOUT: Final = re.compile(rb"[\s:]about\s*=\s*\Z")
 _ID: Final = re.compile(rb"\srdf:ID\s*=\s*\Z")
 _REFERENCE: Final = re.compile(rb"[\s:](?:resource|datatype|IRI)\s*=\s*\Z")
 _AT_ID: Final = re.compile(rb"(\{?)\s*\"@id\"\s*:\s*\Z")
+_OBO_ID: Final = re.compile(rb"id:[ \t]*\Z")
+_OBO_KEY: Final = re.compile(rb"[a-z_]+:[ \t]*(?:[\w:.-]+[ \t]+)?\Z")
+_OBO_END: Final = re.compile(rb"[ \t]*(?:[!{\r\n]|\Z)")
 _ESCAPED: Final = re.compile(r"[~.\-!$&'()*+,;=/?#@%]")
 _BEFORE: Final = (b"", *(bytes([sign]) for sign in b" \t\r\n,;.([{^"))
 _NAME: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-:%\\@")
@@ -72,9 +75,7 @@ class _Reader:
         if syntax == "JSON-LD":
             return self._in_json(iri, subject)
         if syntax == "OBO":
-            key = rb"^id:" if subject else rb"^[a-z_]+:"
-            line = re.search(key + rb"[ \t]*(" + _obo_id(iri) + rb")[ \t]*(?:[!{].*)?\r?$", self.data, re.MULTILINE)
-            return line.start(1) if line else None
+            return self._in_obo(_obo_id(iri), _OBO_ID if subject else _OBO_KEY)
         return self._in_turtle(iri, subject)
 
     def _in_turtle(self, iri: str, subject: bool) -> int | None:
@@ -103,6 +104,14 @@ class _Reader:
                 continue
             if not subject or _ends_statement(rest, self.data, offset):
                 yield offset
+
+    def _in_obo(self, name: bytes, key: re.Pattern[bytes]) -> int | None:
+        """`key: name`, up to the end of the line, a comment or a qualifier."""
+        for offset in _occurrences(self.data, name):
+            begins = self.data.rfind(b"\n", 0, offset) + 1
+            if key.match(self.data, begins, offset) and _OBO_END.match(self.data, offset + len(name)):
+                return offset
+        return None
 
     def _in_xml(self, iri: str, subject: bool) -> int | None:
         names = {escape(name) for name in self._references(iri)}
@@ -192,7 +201,7 @@ def _curies(prefixes: Mapping[str, str], iri: str) -> list[str]:
 
 
 def _obo_id(iri: str) -> bytes:
-    return re.escape(re.split(r"[/#]", iri)[-1].replace("_", ":", 1).encode())
+    return re.split(r"[/#]", iri)[-1].replace("_", ":", 1).encode()
 
 
 def _without_strings(line: bytes) -> bytes | None:

@@ -14,7 +14,7 @@ from kedit.ontology.index import TripleIndex, paused_gc
 from kedit.ontology.owl_syntaxes import as_rdf_xml, is_owl_syntax
 from kedit.ontology.sniff import READABLE, Source, Syntax, not_rdf, read_source, sniff
 from kedit.ontology.terms import LOCAL_BASE
-from kedit.ontology.xml import merged_text, well_formedness_error, without_entities
+from kedit.ontology.xml import merged_text, well_formedness_error, with_references, without_entities
 
 _FORMATS = {
     "Turtle": "TURTLE",
@@ -39,6 +39,8 @@ class Document:
     """What its relative IRIs were read against, if it declared nothing itself."""
     graphs: Mapping[str, int] = field(default_factory=dict)
     """Named graphs of a file of quads with the statements in each; `default` is the unnamed one. Empty if it has no other."""
+    renamed: tuple[str, ...] = ()
+    """Values of `rdf:ID` that no parser takes and that were read as references."""
 
 
 def read_document(path: Path, mark: str = "", graph: str | None = None) -> Document:
@@ -54,6 +56,7 @@ def read_document(path: Path, mark: str = "", graph: str | None = None) -> Docum
         data, prefixes = as_rdf_xml(source, syntax)
         return Document(source, syntax, _parse(data, "RDF/XML", base, mark)[0], dict(sorted(prefixes.items())), base)
     data = without_entities(source) if syntax == "RDF/XML" else source.data
+    renamed: tuple[str, ...] = ()
     graphs = _Graphs(graph)
     try:
         index, prefixes = _parse(data, syntax, base, mark, graphs)
@@ -61,8 +64,8 @@ def read_document(path: Path, mark: str = "", graph: str | None = None) -> Docum
         if syntax == "Turtle" and (trig := _as_trig(source, error, base, mark, graphs)) is not None:
             index, prefixes = trig
             syntax = "TriG"
-        elif syntax == "RDF/XML" and (merged := _with_merged_text(data, error, base, mark)) is not None:
-            index, prefixes = merged
+        elif syntax == "RDF/XML" and (mended := _mended(data, error, base, mark)) is not None:
+            index, prefixes, renamed = mended
         else:
             raise _located(source, syntax, data, base, error) from error
     if syntax == "RDF/XML" and (cut_off := well_formedness_error(source, data)):
@@ -72,7 +75,7 @@ def read_document(path: Path, mark: str = "", graph: str | None = None) -> Docum
         raise _without_triples(source, syntax)
     if syntax == "RDF/XML":
         prefixes = _xml_prefixes(data)
-    return Document(source, syntax, index, dict(sorted(prefixes.items())), base, graphs.named())
+    return Document(source, syntax, index, dict(sorted(prefixes.items())), base, graphs.named(), renamed)
 
 
 def _without_triples(source: Source, syntax: Syntax) -> InputError:
@@ -132,14 +135,24 @@ def _parse(
     return index, parser.prefixes
 
 
-def _with_merged_text(data: bytes, error: SyntaxError, base: str, mark: str) -> tuple[TripleIndex, Mapping[str, str]] | None:
-    """A literal with a comment or CDATA in its middle is two texts to the parser; made one, it may be read."""
-    if "Unexpected text event" not in str(error.args[0]):
-        return None
-    try:
-        return _parse(merged_text(data), "RDF/XML", base, mark)
-    except SyntaxError:
-        return None
+def _mended(
+    data: bytes, error: SyntaxError, base: str, mark: str
+) -> tuple[TripleIndex, Mapping[str, str], tuple[str, ...]] | None:
+    """What the parser refuses in sound XML, mended: comments and CDATA inside literals, `rdf:ID` that are no names."""
+    renamed: tuple[str, ...] = ()
+    for _ in range(2):  # once for each
+        message = str(error.args[0])
+        if "Unexpected text event" in message:
+            data = merged_text(data)
+        elif "rdf:ID value" in message:
+            data, renamed = with_references(data)
+        else:
+            return None
+        try:
+            return *_parse(data, "RDF/XML", base, mark), renamed
+        except SyntaxError as other:
+            error = other
+    return None
 
 
 def _as_trig(
@@ -176,8 +189,10 @@ def _located(source: Source, syntax: Syntax, data: bytes, base: str, error: Synt
             return broken
         place = source.place(_lines_until_error(data, base))
         return InputError(f"is not valid RDF/XML: {message}", place=place, advice=_advised(message)[1], code="KE124")
-    at_start = (error.lineno or 1) == _first_line(source) and "not a valid subject" in message
-    if syntax == "Turtle" and at_start and not re.search(rb"@prefix|@base|<[a-z]+:", source.data[:65536], re.IGNORECASE):
+    at_start = (error.lineno or 1) == _first_line(source)
+    table = source.path.suffix.lower() in (".csv", ".tsv") and "has not been declared" in message  # GO:0005634,5.5
+    signs = re.search(rb"@prefix|@base|<[a-z]+:", source.data[:65536], re.IGNORECASE)
+    if syntax == "Turtle" and at_start and not signs and (table or "not a valid subject" in message):
         return not_rdf(source)
     place = source.place(error.lineno, error.offset) if error.lineno else source.place()
     code, advice = _advised(message)

@@ -161,7 +161,7 @@ def sniff(source: Source) -> Syntax:
     for pattern, name in (
         (rb"\s*(?:Prefix|Ontology)\s*\(", "OWL functional syntax"),
         (rb"\s*(?:Prefix|Ontology|Class|ObjectProperty)\s*:\s", "Manchester syntax"),
-        (rb"\s*format-version\s*:", "OBO"),
+        (rb"\s*(?:!.*\s+)*(?:format-version\s*:|\[(?:Term|Typedef|Instance)\])", "OBO"),
     ):
         if re.match(pattern, code):
             return name

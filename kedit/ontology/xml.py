@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -15,6 +16,8 @@ DEEPEST = 50
 
 _REFERENCE = re.compile(r"&([A-Za-z_:][\w:.-]*);")
 _SKIPPED = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|&([A-Za-z_:][\w:.-]*);", re.DOTALL)
+_ID = re.compile(r"\brdf:ID\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_NCNAME = re.compile(r"[^\W\d][\w.\u00b7-]*")
 _PREDEFINED = {"lt", "gt", "amp", "quot", "apos"}
 _ADVICE = "Replace the entities by what they stand for, or convert the file to Turtle."
 
@@ -147,6 +150,22 @@ def merged_text(document: bytes) -> bytes:
     """
     text = re.sub(r"<!\[CDATA\[(.*?)\]\]>|<!--.*?-->|<\?.*?\?>", _plain, document.decode(), flags=re.DOTALL)
     return text.encode()
+
+
+def with_references(document: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The document with `rdf:about="#x"` for each `rdf:ID="x"` that is no XML name or stands twice; and these names.
+
+    The RDF parser refuses them, and some tools, most of all those for BioPAX, write them. Lines keep their numbers.
+    """
+    text = document.decode()
+    counts = Counter(double or single for double, single in _ID.findall(text))
+    wrong = {name for name, count in counts.items() if count > 1 or not _NCNAME.fullmatch(name)}
+
+    def reference(match: re.Match[str]) -> str:
+        name = match[1] or match[2] or ""
+        return f'rdf:about="#{name}"' if name in wrong else match[0]
+
+    return _ID.sub(reference, text).encode(), tuple(sorted(wrong))
 
 
 def _plain(match: re.Match[str]) -> str:

@@ -71,6 +71,7 @@ ERRORS = [
     row("letter", "Dear reader,\nthis is a letter.\n", "KE109", "not an ontology", 1),
     row("csv", "name,capital\nFrance,Paris\n", "KE109", "not an ontology", 1),
     row("tsv", "ID [IRI]\tLABEL\nx\ty\n", "KE109", "not an ontology", 1),
+    row("tsv of curies", None, "KE109", "not an ontology", 1, ("inspect", "o.tsv"), o_tsv="GO:0005634\t5.5\n"),
     row("html", "<!DOCTYPE html>\n<html><body xmlns=''>404</body></html>", "KE110", "not an ontology: an HTML page", 1),
     row(
         "xml of another kind", "<?xml version='1.0'?>\n<note><to>you</to></note>", "KE111", "not an ontology: XML without RDF", 1

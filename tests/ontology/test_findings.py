@@ -9,17 +9,21 @@ from typing import Any
 import pytest
 
 from kedit.errors import Place
+from kedit.ontology import load_ontology
 from kedit.ontology.findings import GUESSED, IGNORED, KINDS, Findings, Term
 from kedit.ontology.inspection import sentence
 
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 _ANNA = ':anna a :Person ; rdfs:label "Anna" . :bert a :Person ; rdfs:label "Bert" . :Person a owl:Class .\n'
 _FATHER = ':hasFather a owl:ObjectProperty ; rdfs:label "has father" . :anna :hasFather :bert .\n'
+_XML = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:bp="http://example.org/e#">
+<bp:Protein rdf:ID="a+b"/></rdf:RDF>"""
 CASES: dict[str, tuple[str, int | None]] = {
     "KE001": ("<http://example.org/e> a owl:Ontology ; owl:imports <http://example.org/base> .", 8),
     "KE002": (_FATHER + "<#carl> :hasFather :bert .", 9),
     "KE003": (":hasUncle a owl:ObjectProperty ; owl:propertyChainAxiom _:l . _:l rdf:first :hasFather .", 8),
     "KE004": (':hasFather kedit:questionTemplte "Who?" .', 8),
+    "KE005": (_XML, None),
     "KE010": (":Person a owl:Class .", None),
     "KE011": (":hasFather a owl:ObjectProperty .", None),
     "KE012": (":hasFather a owl:ObjectProperty ; rdfs:label 'has father' .", 8),
@@ -66,7 +70,8 @@ _ROW = re.compile(r"^\| (KE\d{3}) \| (\w+) \| (.*) \|$", re.MULTILINE)
 @pytest.mark.parametrize("code", sorted(KINDS))
 def test_every_kind_is_raised_placed_and_documented(bench: Any, code: str) -> None:
     text, line = CASES[code]
-    ontology = bench.load(text, class_facts=code == "KE036")
+    file = bench.file(text) if text is _XML else bench.turtle(text)
+    ontology = load_ontology(file, class_facts=code == "KE036")
     (finding,) = (finding for finding in ontology.findings if finding.code == code)
     assert finding.severity == KINDS[code].severity
     assert (finding.place.line if finding.place else None) == line

@@ -94,6 +94,9 @@ def test_obo(bench: Any) -> None:
     dog = ontology.classes["http://purl.obolibrary.org/obo/X_0000002"]
     assert (dog.label, dog.parents) == ("dog", ("http://purl.obolibrary.org/obo/X_0000001",))
     assert [relation.label for relation in ontology.relations.values()] == ["part of"]
+    headless = load_ontology(bench.file("! an old file\n" + OBO[OBO.index("[") :], "o.obo"))
+    assert headless.syntax == "OBO"
+    assert headless.classes.keys() == ontology.classes.keys()
 
 
 @pytest.mark.parametrize("syntax", list(ALL))

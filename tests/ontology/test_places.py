@@ -106,6 +106,16 @@ def test_json_ld(bench: Any) -> None:
     assert place(bench, text, "o.jsonld", E + "dora") == (3, 79)
 
 
+def test_obo(bench: Any) -> None:
+    pytest.importorskip("pyhornedowl")
+    rows = ["format-version: 1.2", "", "[Term]", "id: X:2", "is_a: X:1 ! id: X:1", "", "[Term]", "id: X:11", "", "[Term]"]
+    text = "\n".join([*rows, "id: X:1 ! thing", "relationship: part_of X:3"]) + "\n"
+    obo = "http://purl.obolibrary.org/obo/"
+    assert place(bench, text, "o.obo", obo + "X_1") == (11, 5)
+    assert place(bench, text, "o.obo", obo + "X_2") == (4, 5)
+    assert place(bench, text, "o.obo", obo + "X_3") == (12, 23)
+
+
 def test_imported_files_are_searched(bench: Any) -> None:
     bench.turtle("<http://e/base> a owl:Ontology .\n:hasFather a owl:ObjectProperty .", "base.ttl")
     main = bench.turtle("<http://e/m> a owl:Ontology ; owl:imports <http://e/base> . :anna :hasFather :bert .")

@@ -81,6 +81,19 @@ def test_texts_around_a_comment_are_one(bench: Any) -> None:
     assert bench.facts(load_ontology(bench.file(XML.format(doctype="", body=body))), "says") == {"a": ('"one two <3',)}
 
 
+@pytest.mark.parametrize("more", ["", "<e:says>one <!-- cut --> two</e:says>"])
+def test_ids_that_are_no_names_are_read_as_references(bench: Any, more: str) -> None:
+    body = (
+        f'<e:P rdf:ID="1+a"><e:knows rdf:resource="#b"/>{more}</e:P> <e:P rdf:ID="b"/>'
+        ' <e:P rdf:ID="twice"><e:knows rdf:resource="#b"/></e:P> <e:P rdf:ID="twice"><e:knows rdf:resource="#1+a"/></e:P>'
+    )
+    ontology = load_ontology(bench.file(XML.format(doctype="", body=body)))
+    (finding,) = (finding for finding in ontology.findings if finding.code == "KE005")
+    assert (finding.count, finding.example) == (2, "'1+a'")
+    base = "https://w3id.org/kedit/local/o.ttl#"
+    assert bench.facts(ontology, "knows") == {f"{base}1+a": (f"{base}b",), f"{base}twice": (f"{base}1+a", f"{base}b")}
+
+
 def test_lexical_forms_stay(bench: Any) -> None:
     ontology = bench.load(':year a owl:DatatypeProperty . :a :year "0087"^^xsd:gYear , 1.50 , "  two\\n words " .')
     assert bench.facts(ontology, "year") == {"a": ('"0087', '"1.50', '"two words')}
