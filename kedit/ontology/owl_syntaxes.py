@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from kedit.errors import InputError
 from kedit.ontology.sniff import Source, Syntax
@@ -18,6 +19,7 @@ _PREFIX = {
     "OBO": re.compile(r"^idspace:\s*([\w.-]+)\s+(\S+)", re.MULTILINE),
 }
 OBO = "http://purl.obolibrary.org/obo/"
+_OVER_LISTS = {"SubObjectPropertyOf", "EquivalentObjectProperties", "DisjointUnion", "DifferentIndividuals", "HasKey"}
 _HEAD = 1 << 20
 """Prefixes stand at the top of a file."""
 
@@ -40,12 +42,21 @@ def as_rdf_xml(source: Source, syntax: Syntax) -> tuple[bytes, Mapping[str, str]
     text = (without_entities(source) if syntax == "OWL/XML" else source.data).decode()
     try:
         ontology = pyhornedowl.open_ontology_from_string(text, _NAMES[syntax])  # type: ignore[arg-type]
+        _drop_notes_on_lists(ontology)
         data = ontology.save_to_string("rdf").encode()
     except BaseException as error:  # a panic of the parser is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
             raise
         raise _located(source, syntax, str(error)) from error
     return data, _prefixes(text, syntax)
+
+
+def _drop_notes_on_lists(ontology: Any) -> None:
+    """Takes the annotations off axioms whose triple ends in a list: with them, py-horned-owl 2.0 loses the list in RDF."""
+    for axiom in ontology.get_axioms():
+        if axiom.ann and type(axiom.component).__name__ in _OVER_LISTS:
+            ontology.remove_component(axiom.component)
+            ontology.add_component(axiom.component)
 
 
 def _prefixes(text: str, syntax: Syntax) -> dict[str, str]:

@@ -87,6 +87,21 @@ def test_functional_syntax_in_depth(bench: Any) -> None:
     assert ontology.relations[bench.E + "hasGrandfather"].chains == ((father.iri, father.iri),)
 
 
+def test_an_annotated_chain_stays_a_chain(bench: Any) -> None:
+    pytest.importorskip("pyhornedowl")
+    chain = 'SubObjectPropertyOf(Annotation(rdfs:comment "note") ObjectPropertyChain(:hasParent :hasParent) :hasGrandparent)'
+    text = f"""Prefix(:=<http://e.org/#>)
+        Prefix(rdfs:=<http://www.w3.org/2000/01/rdf-schema#>)
+        Ontology(<http://e.org/>
+        Declaration(ObjectProperty(:hasParent)) Declaration(ObjectProperty(:hasGrandparent)) Declaration(Class(:P))
+        {chain}
+        DisjointUnion(Annotation(rdfs:comment "note") :P :Q :R)
+        ObjectPropertyAssertion(:hasParent :a :b))"""
+    ontology = load_ontology(bench.file(text, "o.ofn"))
+    assert ontology.relations["http://e.org/#hasGrandparent"].chains == (("http://e.org/#hasParent",) * 2,)
+    assert "KE003" not in bench.codes(ontology)
+
+
 def test_obo(bench: Any) -> None:
     pytest.importorskip("pyhornedowl")
     ontology = load_ontology(bench.file(OBO, "o.obo"))
