@@ -50,14 +50,17 @@ def write_turtle(
         temporary.write_bytes(text or b"")
 
 
-def to_graph(source: Path, *, catalog: Path | None = None, imports: Sequence[str] = ()) -> Graph:
-    """A file and its imports as an rdflib Graph, with the file's own prefixes and lexical forms as they stand."""
+def to_graph(source: Path, *, catalog: Path | None = None, imports: Sequence[str] = (), graph: str | None = None) -> Graph:
+    """A file and its imports as an rdflib Graph, with the file's own prefixes and lexical forms as they stand.
+
+    Named graphs are merged, or `graph` is taken alone. Raises InputError as `load_ontology` does.
+    """
     import rdflib
 
-    closure = read_closure(source, catalog=catalog, imports=imports)
-    graph = rdflib.Graph(bind_namespaces="none")
+    closure = read_closure(source, catalog=catalog, imports=imports, graph=graph)
+    made = rdflib.Graph(bind_namespaces="none")
     for prefix, namespace in closure.prefixes().items():
-        graph.bind(prefix, namespace)
+        made.bind(prefix, namespace)
 
     def node(term: str) -> Any:
         if term.startswith(LITERAL_MARK):
@@ -69,8 +72,8 @@ def to_graph(source: Path, *, catalog: Path | None = None, imports: Sequence[str
     for predicate, pairs in closure.index().data.items():
         for subject, objects in pairs.items():
             for obj in objects:
-                graph.add((node(subject), node(predicate), node(obj)))
-    return graph
+                made.add((node(subject), node(predicate), node(obj)))
+    return made
 
 
 def _canonical(index: TripleIndex) -> Rows:

@@ -110,3 +110,6 @@ def test_rdflib_graph(bench: Any) -> None:
     assert isomorphic(graph, other)
     assert {prefix for prefix, _ in graph.namespaces()} == {"", "owl", "rdf", "rdfs", "xsd", "skos", "kedit"}
     assert str(next(graph.objects(rdflib.URIRef(bench.E + "a"), rdflib.URIRef(bench.E + "n")))) == "007"
+    quads = bench.turtle(":a :knows :b . GRAPH :g { :a :knows :c . }", "o.trig")
+    assert len(to_graph(quads)) == 2
+    assert len(to_graph(quads, graph=bench.E + "g")) == 1
