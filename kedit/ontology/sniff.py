@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedit.errors import InputError, Place
+from kedit.errors import InputError, Place, nearest
 
 Syntax = str
 READABLE = "Turtle, N-Triples, RDF/XML, N-Quads, TriG or JSON-LD, also gzipped; with kedit[owl] also OWL's own syntaxes and OBO"
@@ -17,6 +17,8 @@ MAX_UNPACKED = 4 << 30
 """Bytes that a gzip file may unpack to."""
 _HEAD = 1 << 16
 
+_EXTENSIONS = (".owl", ".ttl", ".rdf", ".xml", ".nt", ".nq", ".trig", ".jsonld", ".ofn", ".omn", ".owx", ".obo")
+"""What files are usually called, to suggest one; what they are is told by their content."""
 _IRI = rb"<[^<>\"{}|^`\\\x00-\x20]*>"
 _BLANK = rb"_:[^\s<>\"]+"
 _LITERAL = rb"\"(?:[^\"\\\n\r]|\\.)*\"(?:@[A-Za-z0-9-]+|\^\^" + _IRI + rb")?"
@@ -73,6 +75,10 @@ class Source:
         return self.place(self.data.count(b"\n", 0, offset) + 1, column)
 
 
+def _files(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_file()) if folder.is_dir() else []
+
+
 def read_source(path: Path) -> Source:
     """Read and unpack a file; InputError if it is missing, a directory, empty, broken gzip or no text."""
     try:
@@ -81,10 +87,12 @@ def read_source(path: Path) -> Source:
             raise InputError("is a device or pipe, not a file", place=Place(path), advice=advice, code="KE103")
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError("no such file", place=Place(path), advice="Check the path of the ontology.", code="KE101") from None
+        near = nearest(path.name, [child.name for child in _files(path.parent)])
+        advice = f"Did you mean {' or '.join(str(path.parent / name) for name in near)}?" if near else "Check its path."
+        raise InputError("no such file", place=Place(path), advice=advice, code="KE101") from None
     except IsADirectoryError:
-        found = sorted(child.name for child in path.iterdir() if child.is_file())[:5]
-        advice = f"Name one file in it, for example {path / found[0]}." if found else "Name a file."
+        found = [child for child in _files(path) if child.name.removesuffix(".gz").endswith(_EXTENSIONS)] or _files(path)
+        advice = f"Name one file in it, for example {found[0]}." if found else "Name a file."
         raise InputError("is a directory, not an ontology file", place=Place(path), advice=advice, code="KE102") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

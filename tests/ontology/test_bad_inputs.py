@@ -461,6 +461,16 @@ def test_without_the_optional_package(here: Path, capsys: pytest.CaptureFixture[
     assert 'pip install "kedit[owl]"' in told
 
 
+def test_what_is_there_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(here, {"LICENSE": "free", "family.ttl": GOOD})
+    assert run(["ontology", "inspect", "famly.ttl"]) == 2
+    assert "Did you mean family.ttl?" in capsys.readouterr().err
+    assert run(["ontology", "inspect", "."]) == 2
+    assert "for example family.ttl." in capsys.readouterr().err
+    assert run(["ontology", "inspect", "nowhere/family.ttl"]) == 2
+    assert "Check its path." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("extension", ["owl", "rdf", "xml", "json", "txt", "csv", "nq", "obo", "ofn"])
 def test_extensions_say_nothing(here: Path, capsys: pytest.CaptureFixture[str], extension: str) -> None:
     put(here, {f"o.{extension}": GOOD})
