@@ -22,6 +22,9 @@ def paused_gc() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():  # what was built lives on: to the oldest generation, without a walk over it now
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
