@@ -16,6 +16,9 @@ from jaxtyping import install_import_hook
 install_import_hook(["kedit.lm", "kedit.sae", "kedit.editing"], "beartype.beartype")
 # No test may talk to the hub, whatever the machine allows; tests of the network path take this back.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Of several processes with a core each, none has a second thread to spare.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A busy machine is no failure.
 settings.register_profile("kedit", deadline=None)
 settings.load_profile("kedit")

@@ -22,6 +22,7 @@ from kedit.ontology.terms import (
     SKOS,
     XSD,
     Curies,
+    is_blank,
     is_iri,
 )
 from kedit.ontology.union import Union, cycles
@@ -181,8 +182,10 @@ class _Reader:
     def unions(self, kinds: Mapping[str, Kind]) -> Union:
         """Equivalent, inverse and cyclic properties joined."""
         union = Union()
-        for one, other in self.index.edges(OWL + "equivalentProperty"):
-            if one != other and one in kinds and kinds[one] == kinds.get(other):
+        for one, other, turned in _links(self.index, OWL + "equivalentProperty"):
+            if turned and kinds.get(one) == kinds.get(other) == "object":
+                union.join(one, other, 1)
+            elif not turned and one != other and one in kinds and kinds[one] == kinds.get(other):
                 union.join(one, other)
                 self.findings.add("KE037", *joined((max(one, other), min(one, other))), once=" ".join(sorted((one, other))))
         for one, other in self.index.edges(INVERSE):
@@ -190,15 +193,16 @@ class _Reader:
                 union.join(one, other, 1)
         if _HIERARCHY[0] in kinds:
             union.join(*_HIERARCHY, 1)
+        below = _links(self.index, SUBPROPERTY)
         while True:
             edges = [
-                (above[0], below[0])
-                for child, parent in self.index.edges(SUBPROPERTY)
+                (lower[0], upper[0])
+                for child, parent, turned in below
                 if child in kinds
                 and parent in kinds
                 and kinds[child] == kinds[parent]
-                and (above := union.find(child))[1] == (below := union.find(parent))[1]
-                and above[0] != below[0]
+                and (lower := union.find(child))[1] ^ turned == (upper := union.find(parent))[1]
+                and lower[0] != upper[0]
             ]
             found = cycles(edges)
             for group in found:
@@ -207,10 +211,10 @@ class _Reader:
                     union.join(group[0], other)
             if not found:
                 break
-        for child, parent in self.index.edges(SUBPROPERTY):
-            (one, turn), (other, back) = union.find(child), union.find(parent)
-            if child in kinds and parent in kinds and one == other and turn != back:
-                union.contradictory.add(one)  # what entails its own inverse is symmetric
+        for child, parent, turned in below:
+            (root, turn), (top, back) = union.find(child), union.find(parent)
+            if child in kinds and parent in kinds and root == top and turn ^ turned != back:
+                union.contradictory.add(root)  # what entails its own inverse is symmetric
         return union
 
     def group(self, root: str, members: Mapping[str, int], kind: Kind, contradictory: bool) -> Group:
@@ -251,6 +255,18 @@ class _Reader:
         return len(sides[0]), len(sides[1])
 
 
+def _links(index: TripleIndex, predicate: str) -> list[tuple[str, str, int]]:
+    """Pairs of properties under a predicate, sorted; with 1 if just one of the two is written as `[ owl:inverseOf p ]`."""
+    found = [(one, other, 0) for one, other in index.edges(predicate)]
+    inverses = {node: values[0] for node, values in index.pairs(INVERSE).items() if is_blank(node) and is_iri(values[0])}
+    for subject, objects in index.pairs(predicate).items() if inverses else ():
+        for obj in objects:
+            one, other = inverses.get(subject, subject), inverses.get(obj, obj)
+            if (subject in inverses or obj in inverses) and is_iri(one) and is_iri(other):
+                found.append((one, other, int((subject in inverses) != (obj in inverses))))
+    return sorted(found)
+
+
 def sides_of(members: Mapping[str, int], turn: int) -> set[str]:
     """Members of one direction."""
     return {iri for iri, parity in members.items() if parity == turn}
@@ -281,9 +297,10 @@ def build_properties(
     place = {member: (iri, parity) for iri, group in groups.items() for member, parity in group.members.items()}
     parents: dict[str, set[str]] = {iri: set() for iri in groups}
     narrower: dict[str, set[tuple[str, bool]]] = {}
-    for child, parent in index.edges(SUBPROPERTY):
+    for child, parent, turned in _links(index, SUBPROPERTY):
         if child in place and parent in place:
             (below, turn), (above, other) = place[child], place[parent]
+            turn ^= turned
             if below == above or groups[above].kind != groups[below].kind:
                 continue
             narrower.setdefault(above, set()).add((below, turn != other))

@@ -156,3 +156,19 @@ def test_domains_and_ranges_of_schema_org(bench: Any) -> None:
     relation = ontology.relations[bench.E + "born"]
     assert (relation.domain, relation.range) == ((bench.E + "Person",), (bench.E + "City",))
     assert [iri for iri, facts in ontology.facts.items() if facts] == [relation.iri]
+
+
+def test_inverses_without_a_name(bench: Any) -> None:
+    ontology = bench.load("""
+        :hasChild a owl:ObjectProperty . :hasParent owl:equivalentProperty [ owl:inverseOf :hasChild ] .
+        :hasFather a owl:ObjectProperty ; rdfs:subPropertyOf [ owl:inverseOf :hasChild ] .
+        :bert :hasChild :anna . :carl :hasParent :dora . :anna :hasFather :bert . :emil :hasFather :dora .
+    """)
+    assert ontology.relations[bench.E + "hasChild"].inverse == (bench.E + "hasParent",)
+    assert bench.facts(ontology, "hasChild") == {"bert": ("anna",), "dora": ("carl", "emil")}
+    mirrored = bench.load(":p a owl:ObjectProperty ; rdfs:subPropertyOf [ owl:inverseOf :p ] . :a :p :b .")
+    assert mirrored.relations[bench.E + "p"].symmetric
+    twice = bench.load(
+        "[ owl:inverseOf :p ] owl:equivalentProperty [ owl:inverseOf :q ] . :p a owl:ObjectProperty . :a :p :b ; :q :c ."
+    )
+    assert bench.facts(twice, "p") == {"a": ("b", "c")}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import owlrl
+import pytest
 import rdflib
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ chains = st.tuples(properties, st.lists(st.tuples(properties, st.booleans()), mi
 facts = st.tuples(nodes, properties, nodes)
 
 
+@pytest.mark.slow
 @given(st.lists(axioms, max_size=7), st.lists(chains, max_size=2), st.lists(facts, max_size=10))
 @settings(max_examples=60, deadline=None)
 def test_everything_follows_that_owl_2_rl_says(stated: list[Any], composed: list[Any], told: list[Any]) -> None:
