@@ -87,7 +87,8 @@ def read_prefix(lm: LanguageModel, prompts: Sequence[Sequence[int]], layers: Seq
     states: dict[int, Tensor] = {}
     cache = DynamicCache(config=lm.model.config)
     if shared:
-        lm.model(input_ids=torch.tensor([prompts[0][:shared]], device=lm.device), past_key_values=cache, use_cache=True)
+        head = torch.tensor([prompts[0][:shared]], device=lm.device)
+        lm.model(input_ids=head, attention_mask=torch.ones_like(head), past_key_values=cache, use_cache=True)
         for layer in cache.layers:
             layer.keys, layer.values = (kept.expand(len(ids), -1, -1, -1) for kept in (layer.keys, layer.values))
     with ExitStack() as stack:
@@ -260,7 +261,8 @@ def _returns_tuple(lm: LanguageModel, layer: int) -> bool:
     handle = lm.blocks[layer].register_forward_hook(lambda *call: seen.append(isinstance(call[-1], tuple)))
     try:
         with torch.no_grad():
-            lm.model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=lm.device))
+            one = torch.zeros(1, 1, dtype=torch.long, device=lm.device)
+            lm.model(input_ids=one, attention_mask=torch.ones_like(one))
     finally:
         handle.remove()
     return seen[0]
