@@ -9,11 +9,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from kedit.ontology.explain import Because, Explanation
+from kedit.reporting.ontology import console_of
 
 
 def print_explanation(found: Explanation, console: Console | None = None) -> None:
     """The question, its answers with what each rests on, and what was read but gives no answer."""
-    out = console or Console(highlight=False)
+    out = console or console_of()
     out.print(Text.assemble((found.relation, "bold"), f" '{found.label}' of ", (found.subject, "bold"), f" '{found.name}'"))
     if found.asked is not None:
         out.print(Text.assemble(("asked as  ", "dim"), found.asked))
