@@ -97,7 +97,7 @@ def slots(
     exclude: options.Exclude = None,
     check: Annotated[
         Path | None,
-        typer.Option("--check", metavar="LOCK", help="Hold a slots.json (or a run) against FILE: exit 0 compatible, 1 not."),
+        typer.Option("--check", metavar="LOCK", help="Hold a slots.json, or a run, against FILE: exit 0 compatible, 1 not."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="SLOTS", help="Write the map; after --check only if compatible.")
@@ -112,7 +112,10 @@ def slots(
     from kedit.progress import say
 
     lock = load_lock(check) if check else None
-    ontology = _load(file, reading)
+    kept = _reading_of(check) if check else {}
+    if news := [f"--{name.replace('_', '-')}" for name in kept if name not in reading and name != "lang"]:
+        say(f"read as {check} was: {', '.join(news)}")
+    ontology = _load(file, {**kept, **reading})
     usable = require_alignable(ontology, options.listed(relations), options.listed(exclude))
     if lock is None:
         made = build_slots(ontology, usable)
@@ -323,6 +326,14 @@ def _load(file: Path, reading: options.Reading) -> Ontology:
     from kedit.ontology import load_ontology
 
     return load_ontology(file, **reading)
+
+
+def _reading_of(lock: Path) -> options.Reading:
+    """How a run was read: its slots mean what they do under these options. Empty for a slot map that is no run's."""
+    from kedit.runs import Run
+
+    config = Run.open(lock).manifest.config if (lock / "run.json").is_file() else {}
+    return {name: config[name] for name in options.READING if config.get(name)}
 
 
 def _put(document: Mapping[str, Any], output: Path | None) -> None:

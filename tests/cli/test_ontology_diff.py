@@ -15,6 +15,8 @@ from kedit.cli.main import run
 from kedit.curriculum.diff import OntologyDiff
 from kedit.curriculum.slotcheck import SlotsCheck
 from kedit.curriculum.slots import SlotMap
+from kedit.manifest import ModelId, OntologyId
+from kedit.runs import Run
 
 PREFIXES = """@prefix : <http://example.org/e#> .
 @prefix owl: <http://www.w3.org/2002/07/owl#> .
@@ -102,6 +104,22 @@ def test_check_of_chosen_relations_and_of_a_run_directory(here: Path, capsys: py
     assert run(["ontology", "slots", "old.ttl", "--check", "run"]) == 0
     assert run(["ontology", "slots", "old.ttl", "--check", "run", "--exclude", ":hasPet"]) == 1
     assert said(capsys)[-1] == "retrain :hasPet"
+
+
+def test_a_run_is_checked_with_the_options_that_it_was_read_with(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "old.trig").write_text(PREFIXES + f"GRAPH :g {{ {OLD} }} GRAPH :h {{ :anna :hasEnemy :bert }}")
+    graph = "http://example.org/e#g"
+    made = {"ontology": OntologyId(source="old.trig", sha256="0"), "model": ModelId(name="tiny", fingerprint="0")}
+    Run.open_or_create(here / "run", **made, config={"graph": graph, "lang": "en"}).close()  # type: ignore[arg-type]
+    assert run(["ontology", "slots", "old.trig", "--graph", graph, "-o", "one.json"]) == 0
+    (here / "one.json").rename(here / "run" / "slots.json")
+    capsys.readouterr()
+    assert run(["ontology", "slots", "old.trig", "--check", "run"]) == 0
+    shown = capsys.readouterr()
+    assert "hasEnemy" not in shown.out
+    assert "read as run was: --graph" in shown.err
+    assert run(["ontology", "slots", "old.trig", "--check", "run", "--graph", "http://example.org/e#h"]) == 1
+    assert said(capsys)[-1] == "retrain :hasFather, :hasPet"
 
 
 @pytest.mark.parametrize(
