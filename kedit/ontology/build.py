@@ -120,11 +120,12 @@ class Builder:
         self.properties = properties = build_properties(
             self.index, self.types, schema_nodes, self.label_property, self.dropped, self.curies, self.findings
         )
-        self.same = same = same_individuals(self.index, schema_nodes, self.findings)
-        reader = FactReader(self.index, same, self.dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
+        self.same = same = same_individuals(self.index, schema_nodes, self.dropped, self.findings)
+        dropped = self.dropped - same.keys()
+        reader = FactReader(self.index, same, dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
         facts = reader.read(properties)
         individuals = IndividualReader(
-            self.index, self.types, classes, same, self.names, self.curies, self.dropped, schema_nodes, self.findings
+            self.index, self.types, classes, same, self.names, self.curies, dropped, schema_nodes, self.findings
         ).read(properties, facts)
         if self.sidecar:
             named = {"relations": properties.place, "classes": classes.canonical, "individuals": {*individuals, *same}}
@@ -137,6 +138,7 @@ class Builder:
             self.names,
             self.curies,
             same,
+            dropped,
             self.lang,
             tuple(document.source for document in self.closure.documents),
             self.sidecar,
@@ -235,7 +237,7 @@ class Builder:
         kinds = [
             kind
             for kind in self.types
-            if kind.startswith((OWL, RDF, RDFS)) and kind != OWL + "NamedIndividual" and kind != OWL + "Thing"
+            if kind.startswith((OWL, RDF, RDFS)) and kind not in (OWL + "NamedIndividual", OWL + "Thing", RDFS + "Resource")
         ]
         found = set().union(*(self.types[kind] for kind in kinds)) if kinds else set()
         concepts = self.types.get(SKOS + "Concept", set())  # concepts have facts as individuals have

@@ -12,6 +12,7 @@ from kedit.ontology.classes import Classes
 from kedit.ontology.facts import Facts
 from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import TripleIndex
+from kedit.ontology.literals import lexical_form_of
 from kedit.ontology.model import LITERAL_MARK, Individual, Relation
 from kedit.ontology.templates import PROPERTIES
 from kedit.ontology.terms import KEDIT, OWL, SHACL, SWRL, Curies
@@ -63,7 +64,7 @@ def look_over(
         if relation.choices:
             others = sorted({value for values in facts[iri].values() for value in values}.difference(relation.choices))
             for value in others:
-                findings.add("KE047", Term(iri), ": ", value[1:] if value.startswith(LITERAL_MARK) else Term(value))
+                findings.add("KE047", Term(iri), ": ", lexical_form_of(value) if value.startswith(LITERAL_MARK) else Term(value))
         _check_ends(relation, ends, individuals, facts[iri], findings)
         _check_ambiguity(relation, individuals, facts[iri], namesakes, findings)
 

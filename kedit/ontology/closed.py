@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from kedit.ontology.classes import EQUIVALENT, SUBCLASS, Classes
 from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import BrokenList, TripleIndex
-from kedit.ontology.model import LITERAL_MARK, Individual
-from kedit.ontology.terms import OWL, is_blank, is_iri, is_literal, text_of
+from kedit.ontology.literals import literal_value
+from kedit.ontology.model import Individual
+from kedit.ontology.terms import OWL, is_blank, is_iri, is_literal
 
 ONE_OF = OWL + "oneOf"
 
@@ -30,13 +31,11 @@ def all_enumerated(index: TripleIndex, findings: Findings) -> set[str]:
     return {member for head in heads for member in _members(index, head, findings) if is_iri(member)}
 
 
-def as_values(terms: Iterable[str], same: Mapping[str, str]) -> tuple[str, ...]:
-    """Enumerated terms as the values that answers have."""
-    return tuple(
-        sorted(
-            {LITERAL_MARK + text_of(term) if is_literal(term) else same.get(term, term) for term in terms if not is_blank(term)}
-        )
-    )
+def as_values(terms: Iterable[str], same: Mapping[str, str], dropped: set[str], language: str) -> tuple[str, ...]:
+    """Enumerated terms as the values that answers have; without dropped ones, which nobody can answer."""
+    named = (term for term in terms if not is_blank(term))
+    values = {literal_value(term, language)[0] if is_literal(term) else same.get(term, term) for term in named}
+    return tuple(sorted(values - dropped))
 
 
 def _members(index: TripleIndex, head: str, findings: Findings) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kedit.ontology.build import Builder
 from kedit.ontology.inference import Derivation
+from kedit.ontology.literals import lexical_form_of, literal_value
 from kedit.ontology.model import LITERAL_MARK, Ontology
 from kedit.ontology.terms import is_blank, is_iri, is_literal, text_of
 
@@ -177,7 +178,7 @@ class _Explainer:
 
     def is_value(self, term: str, value: str) -> bool:
         if is_literal(term):
-            return value.startswith(LITERAL_MARK) and text_of(term) == value[1:]
+            return value.startswith(LITERAL_MARK) and literal_value(term, self.builder.lang)[0] == value
         return self.builder.same.get(term, term) == value
 
     def triple(self, subject: str, predicate: str, term: str) -> str:
@@ -192,4 +193,4 @@ class _Explainer:
         return "[]" if is_blank(term) else self.curies(term)
 
     def term(self, value: str) -> str:
-        return f'"{value[1:]}"' if value.startswith(LITERAL_MARK) else self.curies(value)
+        return f'"{lexical_form_of(value)}"' if value.startswith(LITERAL_MARK) else self.curies(value)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import TripleIndex
-from kedit.ontology.literals import FORMATTED, said
+from kedit.ontology.literals import literal_value
 from kedit.ontology.model import LITERAL_MARK
 from kedit.ontology.properties import Group, Properties
-from kedit.ontology.terms import Curies, is_iri, language_of, language_rank, text_of
+from kedit.ontology.terms import Curies, is_iri, language_of, language_rank
 
 Facts = dict[str, tuple[str, ...]]
 _Found = dict[str, Collection[str]]
@@ -125,13 +125,12 @@ class FactReader:
         return sorted(set(values)) if len(values) > 1 else values
 
     def _value(self, term: str) -> str:
-        """A literal as a value: its mark and text. What was met before is not worked out again."""
+        """A literal as a value. What was met before is not worked out again."""
         value = self._values.get(term)
         if value is None:
-            text = text_of(term)
-            value = self._values[term] = LITERAL_MARK + text
-            datatype = term[term.rindex("\0") + 1 :]
-            if datatype in FORMATTED and len(texts := said(text, datatype, self.language)) > 1:
+            value, texts = literal_value(term, self.language)
+            self._values[term] = value
+            if len(texts) > 1:
                 self.said[value] = texts
         return value
 

@@ -21,8 +21,11 @@ from kedit.ontology.union import Union
 _SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
 
 
-def same_individuals(index: TripleIndex, schema_nodes: set[str], findings: Findings) -> dict[str, str]:
-    """Individual -> the one that stands for it and for all it is the same as; only where they differ."""
+def same_individuals(index: TripleIndex, schema_nodes: set[str], dropped: set[str], findings: Findings) -> dict[str, str]:
+    """Individual -> the one that stands for it and for all it is the same as; only where they differ.
+
+    A dropped individual stands for no other; one that is the same as another that is not dropped counts as that.
+    """
     edges = [(a, b) for a, b in index.edges(OWL + "sameAs") if a != b and a not in schema_nodes and b not in schema_nodes]
     if not edges:
         return {}
@@ -36,7 +39,9 @@ def same_individuals(index: TripleIndex, schema_nodes: set[str], findings: Findi
             described.update(members & pairs.keys())
     same = {}
     for group in union.groups(members).values():
-        chosen = min(group, key=lambda iri: (-described[iri], iri))
+        chosen = min(group, key=lambda iri: (iri in dropped, -described[iri], iri))
+        if chosen in dropped:
+            continue
         same.update({iri: chosen for iri in group if iri != chosen})
     for iri, chosen in same.items():
         findings.add("KE037", *joined((iri, chosen)))
@@ -109,9 +114,9 @@ class IndividualReader:
     def _splits(self) -> dict[str, Split]:
         found = {}
         for subject, terms in sorted(self.index.pairs(KEDIT + "split").items()):
-            text = text_of(terms[0]) if is_literal(terms[0]) else terms[0]
-            if text in _SPLITS:
-                found[self.same.get(subject, subject)] = _SPLITS[text]
+            texts = sorted({text_of(term) if is_literal(term) else term for term in terms})
+            if len(texts) == 1 and texts[0] in _SPLITS:
+                found[self.same.get(subject, subject)] = _SPLITS[texts[0]]
             else:
-                self.findings.add("KE045", Term(subject), f": {text!r}")
+                self.findings.add("KE045", Term(subject), f": {', '.join(map(repr, texts))}")
         return found

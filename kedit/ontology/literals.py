@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from kedit.ontology.terms import XSD
+from kedit.ontology.model import LITERAL_MARK
+from kedit.ontology.terms import XSD, text_of
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -17,6 +18,7 @@ _MIDNIGHT = re.compile(rf"(-?\d{{4,}}-\d\d-\d\d)T00:00:00(?:\.0+)?{_ZONE}")
 _YEAR = re.compile(rf"(-?\d{{4,}}){_ZONE}")
 _YEAR_MONTH = re.compile(rf"(-?\d{{4,}})-(\d\d){_ZONE}")
 _MONTH_DAY = re.compile(rf"--(\d\d)-(\d\d){_ZONE}")
+_TYPED = re.compile(r"\^\^xsd:\w+\Z")
 _NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?")
 
 Texts = tuple[str, ...]
@@ -100,3 +102,20 @@ def said(lexical: str, datatype: str, language: str) -> Texts:
     english = language.lower().startswith("en")
     make = _SAID.get(datatype) if english or datatype == XSD + "gYear" or _SAID.get(datatype) is _number else None
     return tuple(dict.fromkeys((*(make(lexical) if make else ()), lexical)))
+
+
+def literal_value(term: str, language: str) -> tuple[str, Texts]:
+    """A literal of the index as the value of a fact, and its texts.
+
+    A value is the mark and the lexical form; with `^^xsd:name` behind it where the datatype gives it texts of its own, so
+    that a `1` that is a number and a `1` that is true are two values.
+    """
+    text = text_of(term)
+    datatype = term[term.rindex("\0") + 1 :]
+    texts = said(text, datatype, language) if datatype in FORMATTED else (text,)
+    return LITERAL_MARK + text + (f"^^xsd:{datatype.removeprefix(XSD)}" if len(texts) > 1 else ""), texts
+
+
+def lexical_form_of(value: str) -> str:
+    """The lexical form of a literal value."""
+    return _TYPED.sub("", value[1:])

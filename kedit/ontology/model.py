@@ -123,7 +123,8 @@ class Finding:
 class Ontology:
     """An ontology as kedit uses it; all mappings are sorted by IRI.
 
-    A *value* is the id of a fact's object: an individual's IRI, or `'"' + lexical form` for a literal.
+    A *value* is the id of a fact's object: an individual's IRI, or `'"' + lexical form` of a literal, with `^^xsd:name` behind it
+    where the datatype gives it texts of its own.
     """
 
     iri: str | None

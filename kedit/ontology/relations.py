@@ -41,6 +41,7 @@ class RelationBuilder:
     names: Names
     curies: Curies
     same: Mapping[str, str]
+    dropped: set[str]
     language: str
     sources: Sequence[Source]
     sidecar: Sidecar | None
@@ -116,7 +117,7 @@ class RelationBuilder:
             for predicate in (DOMAINS if parity else RANGES)
             for node in self.index.objects(member, predicate)
         }
-        return as_values(enumerated(self.index, nodes, self.findings), self.same)
+        return as_values(enumerated(self.index, nodes, self.findings), self.same, self.dropped, self.language)
 
     def _answer_policy(self, group: Group) -> AnswerPolicy:
         for member in sorted(group.members):

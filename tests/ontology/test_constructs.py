@@ -141,7 +141,7 @@ def test_literals_are_said_by_their_datatype(datatype: str, lexical: str, texts:
 def test_dates_are_answers_in_every_usual_form(bench: Any) -> None:
     ontology = bench.load(':born a owl:DatatypeProperty . :ada :born "1815-12-10"^^xsd:date .')
     (value,) = ontology.values(bench.E + "born", bench.E + "ada")
-    assert value == '"1815-12-10'
+    assert value == '"1815-12-10^^xsd:date'
     matcher = matchers(ontology, [bench.E + "born"])[bench.E + "born"]
     for text in ("10 December 1815", "December 10, 1815.", "1815-12-10", "on 10"):
         assert (matcher.parse(text) == {value}) == (text != "on 10")
@@ -172,3 +172,50 @@ def test_inverses_without_a_name(bench: Any) -> None:
         "[ owl:inverseOf :p ] owl:equivalentProperty [ owl:inverseOf :q ] . :p a owl:ObjectProperty . :a :p :b ; :q :c ."
     )
     assert bench.facts(twice, "p") == {"a": ("b", "c")}
+
+
+def test_literals_of_one_form_and_two_datatypes_are_two_values(bench: Any) -> None:
+    ontology = bench.load("""
+        :children a owl:DatatypeProperty . :retired a owl:DatatypeProperty . :born a owl:DatatypeProperty .
+        :anna :children 1 ; :retired "1"^^xsd:boolean ; :born "1950"^^xsd:gYear . :bert :children 1950 ; :retired "1950-05-12" ;
+            :born "1950-05-12"^^xsd:date .
+    """)
+
+    def texts(subject: str, relation: str) -> tuple[str, ...]:
+        (value,) = ontology.values(bench.E + relation, bench.E + subject)
+        return ontology.texts(value)
+
+    assert texts("anna", "children") == ("1",)
+    assert texts("anna", "retired") == ("yes", "true", "1")
+    assert texts("anna", "born") == ("1950",)
+    assert texts("bert", "children") == ("1950", "1,950")
+    assert texts("bert", "retired") == ("1950-05-12",)
+    assert texts("bert", "born")[0] == "12 May 1950"
+
+
+def test_a_retired_individual_is_the_one_that_it_is_the_same_as(bench: Any) -> None:
+    ontology = bench.load("""
+        :hasFather a owl:ObjectProperty . :old owl:deprecated true ; owl:sameAs :anna ; rdfs:label "x" ; :note "y" .
+        :anna :hasFather :bert . :carl :hasFather :old . :gone owl:deprecated true ; owl:sameAs :lost . :lost owl:deprecated true .
+        :lost :hasFather :bert .
+    """)
+    assert bench.facts(ontology, "hasFather") == {"anna": ("bert",), "carl": ("anna",)}
+    assert {iri.removeprefix(bench.E) for iri in ontology.individuals} == {"anna", "bert", "carl"}
+
+
+def test_deprecated_members_are_no_choices(bench: Any) -> None:
+    ontology = bench.load("""
+        :hasColour a owl:ObjectProperty ; rdfs:range [ owl:oneOf (:red :green :old) ] . :old owl:deprecated true .
+        :a :hasColour :red .
+    """)
+    assert ontology.relations[bench.E + "hasColour"].choices == (bench.E + "green", bench.E + "red")
+
+
+def test_everything_is_a_resource(bench: Any) -> None:
+    ontology = bench.load("""
+        :hasFather a owl:ObjectProperty .
+        :anna a rdfs:Resource , :Person ; owl:sameAs :anne ; :hasFather :bert ; :hasMother :cora .
+        :anne a rdfs:Resource ; rdfs:label "Anne" .
+    """)
+    assert bench.facts(ontology, "hasMother") == {"anna": ("cora",)}
+    assert ontology.individuals[bench.E + "anna"].label == "Anne"

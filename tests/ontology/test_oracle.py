@@ -53,7 +53,8 @@ def test_facts(found: list[tuple[rdflib.term.Node, rdflib.term.Node, rdflib.term
 
     for s, p, o in graph:
         if p == DATA and isinstance(o, rdflib.Literal) and str(o).split():
-            put(DATA, s, '"' + " ".join(str(o).split()))
+            kind = "^^xsd:integer" if o.datatype == rdflib.XSD.integer else ""  # "007" is said as 7, too
+            put(DATA, s, '"' + " ".join(str(o).split()) + kind)
         elif isinstance(o, rdflib.URIRef) and p == OBJECT:
             put(OBJECT, s, str(o))
         elif isinstance(o, rdflib.URIRef) and p == INVERSE:

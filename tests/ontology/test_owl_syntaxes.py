@@ -80,7 +80,7 @@ def test_functional_syntax_in_depth(bench: Any) -> None:
     pytest.importorskip("pyhornedowl")
     ontology = load_ontology(bench.file(FUNCTIONAL, "o.ofn"))
     assert bench.facts(ontology, "hasFather") == {"anna": ("bert",), "bert": ("carl",)}
-    assert bench.facts(ontology, "age") == {"anna": ('"007',)}
+    assert bench.facts(ontology, "age") == {"anna": ('"007^^xsd:integer',)}
     assert ontology.individuals[bench.E + "anna"].label == 'Anna "A"'
     father = ontology.relations[bench.E + "hasFather"]
     assert (father.functional, father.range, father.folded) == (True, (bench.E + "Person",), (bench.E + "isFatherOf",))

@@ -96,7 +96,7 @@ def test_ids_that_are_no_names_are_read_as_references(bench: Any, more: str) -> 
 
 def test_lexical_forms_stay(bench: Any) -> None:
     ontology = bench.load(':year a owl:DatatypeProperty . :a :year "0087"^^xsd:gYear , 1.50 , "  two\\n words " .')
-    assert bench.facts(ontology, "year") == {"a": ('"0087', '"1.50', '"two words')}
+    assert bench.facts(ontology, "year") == {"a": ('"0087^^xsd:gYear', '"1.50^^xsd:decimal', '"two words')}
 
 
 def test_relative_iris_do_not_depend_on_the_machine(bench: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
