@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from kedit.curriculum.answers import normalise
 from kedit.curriculum.carriers import Carrier, relation_carriers
+from kedit.curriculum.prompts import CarrierWords
 from kedit.curriculum.slots import SlotMap
 from kedit.curriculum.splits import subject_splits, unit_hash
 from kedit.ontology.model import LITERAL_MARK, Ontology, Role, Split
@@ -71,15 +73,17 @@ def build_hops(
     """Prompts of every chain, and why chains were refused. At most `max_subjects` subjects a chain, of the lowest hash.
 
     Facts are joined along the chain. Every step but the last must have one answer, for "the child of X" is nobody else;
-    subjects whose way leads back to themselves are left out.
+    subjects whose way leads back to themselves, or whose name asks for other answers as well, are left out.
     """
     relations = sorted(set(relations))
     splits = subject_splits(ontology, relations, seed)
     paths, refused = hop_paths(ontology, relations)
     prompts: list[HopPrompt] = []
     for path in paths:
-        carriers = relation_carriers(ontology, path.steps[-1])
+        carriers = [(carrier, CarrierWords(carrier)) for carrier in relation_carriers(ontology, path.steps[-1])]
         walked = dict(_walk(ontology, path))
+        for subject in _unclear(ontology, walked):
+            del walked[subject]
         chosen = nsmallest(max_subjects, ((unit_hash("hops", seed, subject), subject) for subject in walked))
         for _, subject in sorted(chosen, key=lambda pair: pair[1]):
             prompts += _asked(ontology, slots, path, carriers, subject, walked[subject], splits[subject])
@@ -90,7 +94,7 @@ def _asked(
     ontology: Ontology,
     slots: SlotMap,
     path: HopPath,
-    carriers: Sequence[Carrier],
+    carriers: Sequence[tuple[Carrier, CarrierWords]],
     subject: str,
     walked: tuple[tuple[str, ...], tuple[str, ...]],
     split: Split,
@@ -100,9 +104,9 @@ def _asked(
     named = individual.label
     for step in path.steps[:-1]:
         named = f"the {ontology.relations[step].phrase} of {named}"
-    forms = [text for answer in answers for text in ontology.texts(answer)]
-    for carrier in carriers:
-        if any(form in carrier.own_text for form in (individual.label, *forms)):
+    forms = [text for term in (subject, *answers) for text in ontology.texts(term)]
+    for carrier, says in carriers:
+        if any(map(says, forms)):
             continue  # a worked example that names the subject or the answer
         text = carrier.render(named)[0]
         steps = ">".join(ontology.curie(step) for step in path.steps)
@@ -118,6 +122,15 @@ def _asked(
             carrier.split,
             split,
         )
+
+
+def _unclear(ontology: Ontology, walked: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> set[str]:
+    """Subjects whose name asks for other answers as well."""
+    alike: dict[str, dict[frozenset[str], list[str]]] = {}
+    for subject, (_, answers) in walked.items():
+        told = frozenset(normalise(ontology.texts(answer)[0]) for answer in answers)
+        alike.setdefault(normalise(ontology.individuals[subject].label), {}).setdefault(told, []).append(subject)
+    return {subject for found in alike.values() if len(found) > 1 for subjects in found.values() for subject in subjects}
 
 
 def _walk(ontology: Ontology, path: HopPath) -> Iterator[tuple[str, tuple[tuple[str, ...], tuple[str, ...]]]]:

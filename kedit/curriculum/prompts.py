@@ -203,6 +203,7 @@ class _Sampler:
     """Which subjects the relations are asked of. Names and hashes are made once, however many relations share a subject."""
 
     def __init__(self, ontology: Ontology, relations: Sequence[str], seed: int) -> None:
+        self._ontology = ontology
         self._facts = {relation: ontology.facts.get(relation, {}) for relation in relations}
         self._single = {iri for iri in relations if ontology.relations[iri].answer_policy == "skip-ambiguous"}
         subjects = set().union(*self._facts.values())
@@ -215,9 +216,10 @@ class _Sampler:
     def sample(self, relation: str, most: int, dropped: Counter[str]) -> list[str]:
         """Subjects whose name asks for one set of answers only; of too many, those of the lowest hash."""
         facts = self._facts[relation]
-        first: dict[str, tuple[str, ...]] = {}
+        first: dict[str, set[str]] = {}
         alike = {subject: self._namesakes[subject] for subject in self._namesakes.keys() & facts.keys()}
-        several = {name for subject, name in alike.items() if first.setdefault(name, facts[subject]) != facts[subject]}
+        told = {subject: {normalise(self._ontology.texts(value)[0]) for value in facts[subject]} for subject in alike}
+        several = {name for subject, name in alike.items() if first.setdefault(name, told[subject]) != told[subject]}
         unclear = {subject for subject, name in alike.items() if name in several}
         clear = [subject for subject, values in facts.items() if values and subject not in unclear]
         dropped["subjects: same name, different answers"] += sum(1 for subject in unclear if facts[subject])

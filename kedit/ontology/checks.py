@@ -70,20 +70,23 @@ def look_over(
 
 
 def _namesakes(individuals: Mapping[str, Individual]) -> list[str]:
-    """Individuals, in order, whose label another one bears too."""
-    borne = Counter([node.label for node in individuals.values()])
-    return [iri for iri, node in individuals.items() if borne[node.label] > 1]
+    """Individuals, in order, whose label another one bears too, whatever the case of its letters."""
+    borne = Counter([node.label.casefold() for node in individuals.values()])
+    return [iri for iri, node in individuals.items() if borne[node.label.casefold()] > 1]
 
 
 def _check_ambiguity(
     relation: Relation, individuals: Mapping[str, Individual], facts: Facts, namesakes: list[str], findings: Findings
 ) -> None:
-    asked: dict[str, str] = {}
+    asked: dict[str, tuple[str, set[str]]] = {}
+    told: set[str] = set()
     for subject in namesakes:
         if subject in facts:
-            label = individuals[subject].label
-            first = asked.setdefault(label, subject)
-            if facts[first] != facts[subject]:
+            name = individuals[subject].label.casefold()
+            answers = {value if value.startswith(LITERAL_MARK) else individuals[value].label for value in facts[subject]}
+            first, others = asked.setdefault(name, (subject, answers))
+            if answers != others and name not in told:
+                told.add(name)
                 findings.add("KE042", Term(relation.iri), " of ", Term(first), " or ", Term(subject), about=first)
 
 

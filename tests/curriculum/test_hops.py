@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kedit.curriculum.carriers import relation_carriers
 from kedit.curriculum.hops import build_hops, hop_paths
 from kedit.curriculum.slots import build_slots
 from kedit.ontology import Ontology, load_ontology, require_alignable
@@ -57,3 +58,23 @@ def test_subjects_are_capped_by_hash(ontology: Ontology) -> None:
     prompts, _ = build_hops(ontology, slots, relations, max_subjects=1)
     assert len({prompt.subject for prompt in prompts}) == 1
     assert hop_paths(ontology, relations)[0] == hop_paths(ontology, list(reversed(relations)))[0]
+
+
+def test_namesakes_and_short_names(tmp_path: Path) -> None:
+    prefixes = TEXT.splitlines()[1]
+    (tmp_path / "o.ttl").write_text(f"""{prefixes} @prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+    :hasBoss a owl:ObjectProperty . :hasChief a owl:ObjectProperty ; owl:propertyChainAxiom ( :hasBoss :hasBoss ) .
+    :a1 rdfs:label "Anna" ; :hasBoss :b1 . :b1 :hasBoss :c1 . :a2 rdfs:label "anna" ; :hasBoss :b2 . :b2 :hasBoss :c2 .
+    :d1 rdfs:label "Dora" ; :hasBoss :e1 . :e1 :hasBoss :k . :d2 rdfs:label "Dora" ; :hasBoss :e2 . :e2 :hasBoss :k .
+    :k rdfs:label "Karl" ; kedit:alias "k" .
+    """)
+    ontology = load_ontology(tmp_path / "o.ttl")
+    relations = require_alignable(ontology)
+    prompts, _ = build_hops(ontology, build_slots(ontology, relations), relations)
+    asked = {ontology.individuals[prompt.subject].iri.rpartition("#")[2] for prompt in prompts}
+    assert asked == {"d1", "d2"}  # one name, two chiefs: nobody can tell which Anna; the Doras have one
+    assert len({prompt.carrier for prompt in prompts}) == len(
+        relation_carriers(ontology, relations[0])
+    )  # a "k" in "ask" is no name
+    (finding,) = (finding for finding in ontology.findings if finding.code == "KE042")
+    assert finding.count == 2  # the bosses of Anna and of Dora, a question each

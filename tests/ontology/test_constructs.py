@@ -196,7 +196,8 @@ def test_literals_of_one_form_and_two_datatypes_are_two_values(bench: Any) -> No
 def test_a_retired_individual_is_the_one_that_it_is_the_same_as(bench: Any) -> None:
     ontology = bench.load("""
         :hasFather a owl:ObjectProperty . :old owl:deprecated true ; owl:sameAs :anna ; rdfs:label "x" ; :note "y" .
-        :anna :hasFather :bert . :carl :hasFather :old . :gone owl:deprecated true ; owl:sameAs :lost . :lost owl:deprecated true .
+        :anna :hasFather :bert . :carl :hasFather :old .
+        :gone owl:deprecated true ; owl:sameAs :lost . :lost owl:deprecated true .
         :lost :hasFather :bert .
     """)
     assert bench.facts(ontology, "hasFather") == {"anna": ("bert",), "carl": ("anna",)}
