@@ -202,6 +202,7 @@ class _Binder:
             raise InputError("a SPARQL scope needs the run's ontology.ttl", place=place, advice="List the subjects with `in`.")
         prefixes = {**self.ontology.prefixes, **self.recipe.prefixes}
         found = select_subjects(query, self.graph, prefixes, place)
+        found = frozenset(self.ontology.same.get(iri, iri) for iri in found)
         if strangers := found - self.ontology.individuals.keys():
             self.notes.append(f"{place}: {len(strangers)} result(s) are no individuals of the ontology, e.g. {min(strangers)}")
         return frozenset(found & self.ontology.individuals.keys())

@@ -185,6 +185,7 @@ class Builder:
             facts=facts,
             inferred=inferred,
             said=dict(sorted(said.items())),
+            same=dict(sorted(self.same.items())),
             deprecated=self.deprecated,
             graphs=documents[0].graphs,
             imports=self.closure.imported,

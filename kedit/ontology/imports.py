@@ -34,7 +34,9 @@ class Catalog:
                 return self.files[name]
         for start, target in sorted(self.rewrites, key=lambda pair: -len(pair[0])):
             if iri.startswith(start):
-                return Path(target + unquote(iri[len(start) :]))
+                rest = unquote(iri[len(start) :])
+                named = Path(target + rest)
+                return named if named.is_file() else Path(target, rest)  # many catalogs leave out the slash
         return None
 
     def add(self, other: Catalog) -> None:
@@ -79,9 +81,12 @@ def _entries(node: ElementTree.Element, folder: Path, catalog: Catalog, seen: fr
             if target is not None and name:
                 catalog.files.setdefault(name, target)
         elif tag == "rewriteURI":
-            target = _local(child.get("rewritePrefix") or "", folder)
+            prefix = child.get("rewritePrefix") or ""
+            target = _local(prefix, folder)
             if target is not None:
-                catalog.rewrites.append((child.get("uriStartString") or "", f"{target}/"))
+                catalog.rewrites.append(
+                    (child.get("uriStartString") or "", f"{target}/" if prefix.endswith("/") else str(target))
+                )
         elif tag == "nextCatalog":
             target = _local(child.get("catalog") or "", folder)
             if target is not None and target.resolve() not in seen and target.is_file():
@@ -132,8 +137,9 @@ class Closure:
         """Prefixes of all documents; those of the file itself win over those of its imports."""
         merged: dict[str, str] = {}
         for document in self.documents:
+            known = set(merged.values())
             for prefix, namespace in document.prefixes.items():
-                if namespace not in merged.values():
+                if namespace not in known:  # one file may have two prefixes for a namespace, and both may be named
                     merged.setdefault(prefix, namespace)
         return dict(sorted(merged.items()))
 

@@ -142,6 +142,8 @@ class Ontology:
     """relation IRI -> how many of its answers are not stated but follow from sub-properties and chains."""
     said: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Literal -> its texts by datatype, the preferred one first, where these are more than its lexical form."""
+    same: Mapping[str, str] = field(default_factory=dict)
+    """Individuals that were merged into others (owl:sameAs), with those."""
     deprecated: tuple[Deprecated, ...] = ()
     graphs: Mapping[str, int] = field(default_factory=dict)
     """Named graphs of a file of quads with the statements in each; `default` is the unnamed one."""
@@ -194,19 +196,43 @@ class Ontology:
     def resolve(self, term: str, kind: Literal["relation", "class", "individual", "slot"] = "relation") -> str:
         """IRI of a term written as IRI, `<IRI>`, CURIE, label or local name; InputError with the nearest terms.
 
-        A deprecated term stands for its replacement.
+        A deprecated term stands for its replacement, one of several equal terms for the one that they were merged into; but a
+        property that was folded into its inverse for none, for it asks the opposite question.
         """
-        index = self._names[kind]
-        for key in (term, term.casefold()):
-            if key in index:
-                return index[key]
-        if old := self._deprecated.get(term) or self._deprecated.get(term.casefold()):
-            if old.replacement in index:
-                return index[old.replacement]
-            advice = f"Its replacement is <{old.replacement}>, no {kind} here." if old.replacement else "Name another term."
+        index, turned = self._names[kind], self._turned if kind in ("relation", "slot") else {}
+        names = dict.fromkeys((term, self._expanded(term), term.casefold()))
+        for name in names:
+            if name in index:
+                return index[name]
+        replacement = next((self._replacement(old) for name in names if (old := self._deprecated.get(name))), None)
+        if replacement and replacement.replacement in index:
+            return index[replacement.replacement]
+        named = replacement.replacement if replacement else None
+        for name in (*names, *([named] if named else [])):
+            if name in turned:
+                curie = self.relations[turned[name]].curie
+                message = f"{kind} {term!r} asks the opposite of {curie}, which stands for both"
+                raise InputError(message, advice=f"Name {curie}, and ask from the other end.", code="KE168")
+        if replacement:
+            advice = f"Its replacement is <{named}>, no {kind} here." if named else "Name another term."
             raise InputError(f"{kind} {term!r} is deprecated", advice=advice, code="KE167")
         shown = sorted({node.curie for node in self._nodes(kind)} | {node.label for node in self._nodes(kind)})
         raise InputError(f"unknown {kind} {term!r}", advice=did_you_mean(term, shown), code="KE166")
+
+    def _expanded(self, term: str) -> str:
+        """The IRI of a CURIE by any of the file's prefixes; what is none as it is."""
+        prefix, mark, local = term.partition(":")
+        return self.prefixes[prefix] + local if mark and prefix in self.prefixes else term
+
+    def _replacement(self, old: Deprecated) -> Deprecated:
+        """The last of the deprecated terms that replace one another; in a circle the first."""
+        first, seen = old, {old.iri}
+        while old.replacement in self._deprecated:
+            old = self._deprecated[old.replacement]
+            if old.iri in seen:
+                return first
+            seen.add(old.iri)
+        return old
 
     def _nodes(self, kind: str) -> Iterator[Relation | OntologyClass | Individual]:
         if kind in ("relation", "slot"):
@@ -230,17 +256,34 @@ class Ontology:
         for kind in ("relation", "class", "individual", "slot"):
             table: dict[str, str] = {}
             for node in self._nodes(kind):
-                local = node.iri.rsplit("#", 1)[-1].rsplit("/", 1)[-1]
-                for name in (
-                    node.iri,
-                    f"<{node.iri}>",
-                    node.curie,
-                    node.label.casefold(),
-                    local.casefold(),
-                    node.curie.casefold(),
-                ):
+                local = node.iri.rsplit("#", 1)[-1].rsplit("/", 1)[-1].casefold()
+                for name in (node.iri, f"<{node.iri}>", node.curie, node.label.casefold(), local, node.curie.casefold()):
                     table.setdefault(name, node.iri)
-                for folded in getattr(node, "folded", ()):
-                    table.setdefault(folded, node.iri)
+            for other, iri in self._equal(kind):
+                for name in self._short(other):
+                    table.setdefault(name, iri)
             tables[kind] = table
         return tables
+
+    def _equal(self, kind: str) -> Iterator[tuple[str, str]]:
+        """Terms that were merged into others which ask the same or are the same."""
+        if kind == "individual":
+            yield from self.same.items()
+        for node in self._nodes(kind):
+            if not isinstance(node, Individual):
+                against = node.inverse if isinstance(node, Relation) else ()
+                yield from ((other, node.iri) for other in node.folded if other not in against)
+
+    @cached_property
+    def _turned(self) -> dict[str, str]:
+        """Names of properties that were folded into their inverses, with these."""
+        return {
+            name: relation.iri
+            for relation in reversed(list(self.relations.values()))
+            for other in relation.inverse
+            for name in self._short(other)
+        }
+
+    def _short(self, iri: str) -> tuple[str, ...]:
+        curie = self.curie(iri)
+        return iri, f"<{iri}>", curie, curie.casefold(), iri.rsplit("#", 1)[-1].rsplit("/", 1)[-1].casefold()

@@ -220,3 +220,28 @@ def test_everything_is_a_resource(bench: Any) -> None:
     """)
     assert bench.facts(ontology, "hasMother") == {"anna": ("cora",)}
     assert ontology.individuals[bench.E + "anna"].label == "Anne"
+
+
+def test_merged_terms_keep_their_names(bench: Any) -> None:
+    ontology = bench.load("""
+        :spouse a owl:ObjectProperty ; owl:equivalentProperty :partner . :anna :spouse :bert . :anne owl:sameAs :anna .
+        :anna rdfs:label "A" .
+    """)
+    for name in (":partner", "partner", bench.E + "partner"):
+        assert ontology.resolve(name) == bench.E + "spouse"
+    for name in (":anne", "anne", f"<{bench.E}anne>"):
+        assert ontology.resolve(name, "individual") == bench.E + "anna"
+
+
+def test_replacements_of_replacements(bench: Any) -> None:
+    ontology = bench.load("""
+        @prefix dct: <http://purl.org/dc/terms/> . :hasFather a owl:ObjectProperty ; owl:inverseOf :fathers . :a :hasFather :b .
+        :hasFather a owl:FunctionalProperty . :hasDad owl:deprecated true ; dct:isReplacedBy :hasPapa .
+        :hasPapa owl:deprecated true ; dct:isReplacedBy :hasFather . :begets owl:deprecated true ; dct:isReplacedBy :fathers .
+        :one owl:deprecated true ; dct:isReplacedBy :other . :other owl:deprecated true ; dct:isReplacedBy :one .
+    """)
+    assert ontology.resolve(":hasDad") == bench.E + "hasFather"
+    with pytest.raises(InputError, match="asks the opposite of :hasFather"):
+        ontology.resolve(":begets")
+    with pytest.raises(InputError, match="is deprecated"):
+        ontology.resolve(":one")

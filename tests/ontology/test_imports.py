@@ -112,3 +112,20 @@ def test_the_kedit_vocabulary_comes_with_kedit(bench: Any) -> None:
     assert ontology.imports == ("https://w3id.org/kedit/ns",)
     assert "KE001" not in bench.codes(ontology)
     assert bench.relations(ontology) == {"knows"}
+
+
+def test_a_rewritten_prefix_is_a_string(bench: Any) -> None:
+    folder = bench.folder / "local"
+    folder.mkdir()
+    (folder / "onto-base.ttl").write_text("")
+    rewrite = '<rewriteURI uriStartString="http://e/onto-" rewritePrefix="local/onto-"/>'
+    catalog = read_catalog(
+        bench.file(f'<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">{rewrite}</catalog>', "c.xml")
+    )
+    assert catalog.find("http://e/onto-base.ttl") == folder / "onto-base.ttl"
+
+
+def test_both_prefixes_of_a_namespace_name_its_terms(bench: Any) -> None:
+    ontology = bench.load("@prefix fam: <http://example.org/e#> . :hasFather a owl:ObjectProperty . :a :hasFather :b .")
+    assert ontology.resolve("fam:hasFather") == ontology.resolve(":hasFather") == bench.E + "hasFather"
+    assert ontology.curie(bench.E + "hasFather") == ":hasFather"
