@@ -12,7 +12,7 @@ from kedit.ontology.accounting import uses
 from kedit.ontology.checks import check_vocabulary, find_unused, look_over
 from kedit.ontology.class_facts import add_facts, class_facts
 from kedit.ontology.classes import Classes, build_classes
-from kedit.ontology.closed import check_disjoint, disjoint_pairs
+from kedit.ontology.closed import check_disjoint, disjoint_groups
 from kedit.ontology.deprecated import deprecated_terms
 from kedit.ontology.facts import FactReader, Facts
 from kedit.ontology.findings import Findings, Term
@@ -151,8 +151,7 @@ class Builder:
         facts, inferred = completed(facts, self.inference)
         check_vocabulary(self.index, self.findings)
         self._about_the_file()
-        pairs = disjoint_pairs(self.index, classes, self.findings)
-        check_disjoint(individuals, classes, pairs, self.findings)
+        check_disjoint(individuals, classes, disjoint_groups(self.index, classes, self.findings), self.findings)
         look_over(relations, classes, individuals, facts, self.curies, self.findings, self.unused)
         self.uses = uses(self.index, self.types, properties.place, self.label_property, self.lang)
         find_unused(self.types, self.uses, self.unused)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from kedit.ontology.classes import EQUIVALENT, SUBCLASS, Classes
 from kedit.ontology.findings import Findings, Term
@@ -46,8 +47,8 @@ def _members(index: TripleIndex, head: str, findings: Findings) -> list[str]:
         return []
 
 
-def disjoint_pairs(index: TripleIndex, classes: Classes, findings: Findings) -> set[tuple[str, str]]:
-    """Pairs of classes (canonical, sorted) that are stated to share no member."""
+def disjoint_groups(index: TripleIndex, classes: Classes, findings: Findings) -> list[frozenset[str]]:
+    """Groups of classes (canonical) of which no two share a member."""
     groups = [list(edge) for edge in index.edges(OWL + "disjointWith")]
     for predicate in ("members", "disjointUnionOf"):
         for heads in index.pairs(OWL + predicate).values():
@@ -56,24 +57,26 @@ def disjoint_pairs(index: TripleIndex, classes: Classes, findings: Findings) -> 
                     groups.append(index.members(head))
                 except BrokenList:
                     findings.add("KE003", f"owl:{predicate}", once=head)
-    pairs: set[tuple[str, str]] = set()
-    for group in groups:
-        known = sorted({classes.canonical[iri] for iri in group if iri in classes.canonical})
-        pairs.update((one, other) for number, one in enumerate(known) for other in known[number + 1 :])
-    return pairs
+    return [frozenset(classes.canonical[iri] for iri in group if iri in classes.canonical) for group in groups]
 
 
 def check_disjoint(
-    individuals: Mapping[str, Individual], classes: Classes, pairs: set[tuple[str, str]], findings: Findings
+    individuals: Mapping[str, Individual], classes: Classes, groups: Sequence[frozenset[str]], findings: Findings
 ) -> None:
     """Individuals that belong to two classes which share no member."""
-    if not pairs:
+    if not groups:
         return
-    above: dict[tuple[str, ...], tuple[str, str] | None] = {}
+    within: dict[str, list[int]] = {}
+    for number, group in enumerate(groups):
+        for iri in group:
+            within.setdefault(iri, []).append(number)
+    clashes: dict[tuple[str, ...], list[str]] = {}
     for individual in individuals.values():
-        if len(individual.types) not in (0, 1) and individual.types not in above:
-            own = classes.above(individual.types)
-            above[individual.types] = next((pair for pair in sorted(pairs) if pair[0] in own and pair[1] in own), None)
-        clash = above.get(individual.types)
+        if len(individual.types) not in (0, 1) and individual.types not in clashes:
+            own = [iri for iri in sorted(classes.above(individual.types)) if iri in within]
+            met = Counter(number for iri in own for number in within[iri])
+            pairs = ([iri for iri in own if iri in groups[number]][:2] for number, count in met.items() if count > 1)
+            clashes[individual.types] = min(pairs, default=[])
+        clash = clashes.get(individual.types)
         if clash:
             findings.add("KE039", Term(individual.iri), ": ", Term(clash[0]), " and ", Term(clash[1]))

@@ -234,12 +234,14 @@ class _Reader:
             differs = [one != other for one, other in zip(*(ranks[turn] for turn in turns))]
             direction = next((reason for reason, decides in zip(_DIRECTIONS, differs) if decides), "first by its IRI")
         turn = turns[0]
+        # Read both ways, a relation is functional if either of its ends is unique.
+        unique = functional[turn] or (symmetric and functional[1 - turn])
         chosen = min(
             (iri for iri in members if members[iri] == turn),
             key=lambda iri: (iri not in written, iri not in self.schema_nodes, -len(self.index.pairs(iri)), iri),
         )
         members = {iri: parity ^ turn for iri, parity in members.items()}
-        return Group(chosen, kind, members, symmetric, functional[turn], direction)
+        return Group(chosen, kind, members, symmetric, unique, direction)
 
     def _functional(self, members: Mapping[str, int], turn: int) -> bool:
         straight, inverse = self.types.get(OWL + "FunctionalProperty", ()), self.types.get(OWL + "InverseFunctionalProperty", ())

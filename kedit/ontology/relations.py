@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,21 +55,24 @@ class RelationBuilder:
     def _relation(self, group: Group, chains: tuple[tuple[str, ...], ...], facts: Facts) -> Relation:
         iri = group.iri
         domain, range_ = self._domain_and_range(group)
-        label = self.names.label(iri) or CONCEPT_RELATIONS.get(iri)
+        equals = (iri, *(member for member, parity in sorted(group.members.items()) if member != iri and not parity))
+        label = next(filter(None, map(self.names.label, equals)), None) or CONCEPT_RELATIONS.get(iri)
         if label is None:
             label = relation_words(iri)
             self.findings.add("KE049", Term(iri))
         templates = self._written(group, domain, range_)
-        phrase = self._one_text(iri, "phrase")
+        phrase = self._one_text(equals, "phrase")
         made = Verbalisation()
         usable = bool(facts) or not chains
         if not templates:
-            made = self._verbalised(group, label, range_, facts)
+            made = self._verbalised(equals, phrase or label, range_, facts)
             if made.templates and facts:
                 how = f"({made.rule}, confidence {made.confidence:.2f})"
                 self.findings.add("KE021", Term(iri), f": {made.templates[0].text!r} {how}")
             elif usable and facts:
                 self.findings.add("KE022", Term(iri), f": {made.refusal}")
+        elif facts and not any(template.role == "train" for template in templates):
+            self.findings.add("KE022", Term(iri), ": none of those that are written may be trained on")
         elif facts and not any(template.role == "heldout" for template in templates):
             self.findings.add("KE023", Term(iri))
         transitive = any(member in self.types.get(OWL + "TransitiveProperty", ()) for member in group.members)
@@ -96,7 +99,7 @@ class RelationBuilder:
             phrase=phrase or made.phrase,
             choices=self._choices(group),
             answer_policy=self._answer_policy(group),
-            excluded=any(is_true(self.index.pairs(KEDIT + "exclude").get(member, ())) for member in group.members),
+            excluded=any(is_true(self.index.pairs(KEDIT + "exclude").get(member, ())) for member in equals),
             slot=asked_slot(self.index, group.members, self.findings),
         )
 
@@ -121,7 +124,7 @@ class RelationBuilder:
 
     def _answer_policy(self, group: Group) -> AnswerPolicy:
         for member in sorted(group.members):
-            text = self._one_text(member, "answerPolicy")
+            text = self._one_text((member,), "answerPolicy")
             if text in ("any", "skip-ambiguous"):
                 return text  # type: ignore[return-value]
             if text is not None:
@@ -163,16 +166,17 @@ class RelationBuilder:
     def _class_label(self, iris: Sequence[str]) -> str | None:
         return next((self.classes.nodes[iri].label for iri in iris if iri in self.classes.nodes), None)
 
-    def _one_text(self, iri: str, name: str) -> str | None:
-        texts = in_language(self.index.objects(iri, KEDIT + name), self.language)
-        return " ".join(texts[0].split()) if texts else None
+    def _one_text(self, iris: Iterable[str], name: str) -> str | None:
+        """The annotation of the first of some equal properties that has it."""
+        found = (in_language(self.index.objects(iri, KEDIT + name), self.language) for iri in iris)
+        return next((" ".join(texts[0].split()) for texts in found if texts), None)
 
-    def _verbalised(self, group: Group, label: str, range_: Sequence[str], facts: Facts) -> Verbalisation:
-        """Rules on the label; on the local name where the label gives nothing or is no English."""
+    def _verbalised(self, equals: Sequence[str], name: str, range_: Sequence[str], facts: Facts) -> Verbalisation:
+        """Rules on the phrase or label; on the local names where it gives nothing or is no English."""
         if not self.language.lower().startswith("en"):
             return Verbalisation(refusal=f"no rules for the language {self.language!r}")
-        answers = answers_of(self._answer_words(range_, facts), range_, self._one_text(group.iri, "wh"))
-        return first_usable((self._one_text(group.iri, "phrase") or label, relation_words(group.iri)), answers)
+        answers = answers_of(self._answer_words(range_, facts), range_, self._one_text(equals, "wh"))
+        return first_usable((name, *map(relation_words, equals)), answers)
 
     def _answer_words(self, range_: Sequence[str], facts: Facts) -> set[str]:
         """Head nouns of the classes that answers belong to, with the classes above; from the range, else from some answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -245,3 +246,45 @@ def test_replacements_of_replacements(bench: Any) -> None:
         ontology.resolve(":begets")
     with pytest.raises(InputError, match="is deprecated"):
         ontology.resolve(":one")
+
+
+def test_an_equal_property_lends_its_name_and_its_annotations(bench: Any) -> None:
+    ontology = bench.load("""
+        :P22 owl:equivalentProperty :father . :father rdfs:label "father" ; kedit:phrase "dad" ; kedit:wh "who" .
+        :anna :P22 :bert . :bert :P22 :carl . :carl :father :dan .
+    """)
+    (relation,) = ontology.relations.values()
+    assert (relation.iri, relation.label, relation.phrase) == (bench.E + "P22", "father", "dad")
+    assert "Who is the dad of {subject}?" in [template.text for template in relation.templates]
+
+
+def test_to_exclude_an_inverse_excludes_one_direction(bench: Any) -> None:
+    ontology = bench.load("""
+        :hasFather a owl:ObjectProperty , owl:FunctionalProperty ; owl:inverseOf :isFatherOf . :isFatherOf kedit:exclude true .
+        :anna :hasFather :bert .
+    """)
+    assert not ontology.relations[bench.E + "hasFather"].excluded
+    assert ontology.excluded == (bench.E + "isFatherOf",)
+
+
+def test_a_relation_with_held_out_templates_alone_is_told_of(bench: Any) -> None:
+    ontology = bench.load(':hasX a owl:ObjectProperty ; kedit:heldOutTemplate "Whose {subject}?" . :a :hasX :b .')
+    assert bench.example(ontology, "KE022") == ":hasX 'has x': none of those that are written may be trained on"
+
+
+def test_a_symmetric_relation_is_functional_either_way(bench: Any) -> None:
+    ontology = bench.load("""
+        :marriedTo a owl:SymmetricProperty , owl:InverseFunctionalProperty . :a :marriedTo :b , :c .
+    """)
+    assert ontology.relations[bench.E + "marriedTo"].functional
+    assert "KE030" in bench.codes(ontology)
+
+
+def test_many_disjoint_classes_cost_little(bench: Any) -> None:
+    classes = " ".join(f":C{number}" for number in range(2000))
+    typed = " ".join(f":i{number} a :C{number} , :C{number + 7} ." for number in range(500))
+    started = time.process_time()
+    ontology = bench.load(f"[] a owl:AllDisjointClasses ; owl:members ({classes}) . {typed} :i1 :hasX :i2 .")
+    assert time.process_time() - started < 3
+    (finding,) = (finding for finding in ontology.findings if finding.code == "KE039")
+    assert (finding.count, finding.example) == (500, ":i0 'i0': :C0 'C0' and :C7 'C7'")
