@@ -16,8 +16,8 @@ from kedit.ontology.closed import check_disjoint, disjoint_groups
 from kedit.ontology.deprecated import deprecated_terms
 from kedit.ontology.facts import FactReader, Facts
 from kedit.ontology.findings import Findings, Term
-from kedit.ontology.imports import Closure, read_closure
-from kedit.ontology.index import TripleIndex, paused_gc
+from kedit.ontology.imports import Closure, ontology_iri, read_closure
+from kedit.ontology.index import paused_gc
 from kedit.ontology.individuals import IndividualReader, same_individuals
 from kedit.ontology.inference import Inference, completed, rules_of
 from kedit.ontology.labels import Names
@@ -33,7 +33,6 @@ from kedit.ontology.terms import (
     RDF,
     RDFS,
     SKOS,
-    TYPE,
     Curies,
     is_iri,
     is_literal,
@@ -100,7 +99,7 @@ class Builder:
         self.transitive = transitive
         self.findings = Findings()
         self.unused: Counter[str] = Counter()
-        self.iri = _ontology_iri(closure.documents[0].index)
+        self.iri = ontology_iri(closure.documents[0].index)
         self.index = closure.index()
         self.types = self.index.instances()
         self.prefixes = completed_prefixes(closure.prefixes(), self.index, self.types)
@@ -257,14 +256,3 @@ class Builder:
         hidden = self.unused["values in other languages"]
         if hidden:
             self.findings.add_counted("KE043", hidden, f"kept: {self.lang} and untagged")
-
-
-def _ontology_iri(index: TripleIndex) -> str | None:
-    """IRI of the file's own owl:Ontology (one that it does not import), else of its SKOS scheme; None if there is none."""
-    imported = {target for _, target in index.edges(OWL + "imports")}
-    for kind in (OWL + "Ontology", SKOS + "ConceptScheme"):
-        found = [subject for subject, kinds in index.pairs(TYPE).items() if kind in kinds and is_iri(subject)]
-        own = sorted(set(found) - imported) or sorted(found)
-        if own:
-            return own[0]
-    return None

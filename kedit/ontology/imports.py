@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from kedit.errors import InputError, Place
 from kedit.ontology.index import TripleIndex
 from kedit.ontology.reading import Document, read_document
-from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL
+from kedit.ontology.terms import KEDIT, LOCAL_BASE, OWL, SKOS, TYPE, is_iri
 
 CATALOG_NAME = "catalog-v001.xml"
 IMPORTS = OWL + "imports"
@@ -178,3 +178,14 @@ def _catalog_beside(path: Path) -> Catalog | None:
 def _relative(iri: str, path: Path) -> Path | None:
     """An import written as a relative IRI, in a file without a base: the file of that name beside it."""
     return path.parent / unquote(iri[len(LOCAL_BASE) :]) if iri.startswith(LOCAL_BASE) else None
+
+
+def ontology_iri(index: TripleIndex) -> str | None:
+    """IRI of the file's own owl:Ontology (one that it does not import), else of its SKOS scheme; None if there is none."""
+    imported = {target for _, target in index.edges(IMPORTS)}
+    for kind in (OWL + "Ontology", SKOS + "ConceptScheme"):
+        found = [subject for subject, kinds in index.pairs(TYPE).items() if kind in kinds and is_iri(subject)]
+        own = sorted(set(found) - imported) or sorted(found)
+        if own:
+            return own[0]
+    return None

@@ -24,6 +24,7 @@ _FORMATS = {
     "RDF/XML": "RDF_XML",
     "JSON-LD": "JSON_LD",
 }
+_PREFIX = re.compile(r"[^\W\d_](?:[\w.\u00b7-]*[\w\u00b7-])?")
 _XMLNS = re.compile(r"\bxmlns(?::([\w.-]+))?\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
@@ -54,7 +55,7 @@ def read_document(path: Path, mark: str = "", graph: str | None = None) -> Docum
     base = LOCAL_BASE + quote(path.name.removesuffix(".gz"))
     if is_owl_syntax(syntax):
         data, prefixes = as_rdf_xml(source, syntax)
-        return Document(source, syntax, _parse(data, "RDF/XML", base, mark)[0], dict(sorted(prefixes.items())), base)
+        return Document(source, syntax, _parse(data, "RDF/XML", base, mark)[0], _writable(prefixes), base)
     data = without_entities(source) if syntax == "RDF/XML" else source.data
     renamed: tuple[str, ...] = ()
     graphs = _Graphs(graph)
@@ -75,7 +76,12 @@ def read_document(path: Path, mark: str = "", graph: str | None = None) -> Docum
         raise _without_triples(source, syntax)
     if syntax == "RDF/XML":
         prefixes = _xml_prefixes(data)
-    return Document(source, syntax, index, dict(sorted(prefixes.items())), base, graphs.named(), renamed)
+    return Document(source, syntax, index, _writable(prefixes), base, graphs.named(), renamed)
+
+
+def _writable(prefixes: Mapping[str, str]) -> dict[str, str]:
+    """Prefixes that Turtle allows, too: XML has others, and a copy that could not be read again would be none."""
+    return {prefix: space for prefix, space in sorted(prefixes.items()) if not prefix or _PREFIX.fullmatch(prefix)}
 
 
 def _without_triples(source: Source, syntax: Syntax) -> InputError:

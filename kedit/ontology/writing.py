@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedit.files import atomic
-from kedit.ontology.imports import read_closure
+from kedit.ontology.imports import IMPORTS, ontology_iri, read_closure
 from kedit.ontology.index import TripleIndex, paused_gc
 from kedit.ontology.model import LITERAL_MARK
 from kedit.ontology.prefixes import completed
-from kedit.ontology.terms import is_blank, language_of, lexical_form, literal
+from kedit.ontology.terms import OWL, is_blank, is_iri, language_of, lexical_form, literal
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -38,7 +38,13 @@ def write_turtle(
     with paused_gc():
         closure = read_closure(source, catalog=catalog, imports=imports, graph=graph)
         prefixes = {prefix: namespace for prefix, namespace in closure.prefixes().items() if namespace}
+        own = ontology_iri(closure.documents[0].index)
         index = closure.index()
+        if (
+            own and len(closure.documents) > 1
+        ):  # imports may go by other names than those of their files: else one is taken for it
+            others = index.instances().get(OWL + "Ontology", set()) - {own}
+            index.replace(own, IMPORTS, {*index.objects(own, IMPORTS), *filter(is_iri, others)})
         if templates:
             from kedit.ontology.sidecar import read_sidecar
 

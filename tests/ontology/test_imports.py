@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kedit.errors import InputError
-from kedit.ontology import load_ontology
+from kedit.ontology import load_ontology, write_turtle
 from kedit.ontology.imports import parse_import, read_catalog
 
 MAIN = "<http://example.org/main> a owl:Ontology ; owl:imports <http://example.org/base> . :a :knows :b ."
@@ -129,3 +129,22 @@ def test_both_prefixes_of_a_namespace_name_its_terms(bench: Any) -> None:
     ontology = bench.load("@prefix fam: <http://example.org/e#> . :hasFather a owl:ObjectProperty . :a :hasFather :b .")
     assert ontology.resolve("fam:hasFather") == ontology.resolve(":hasFather") == bench.E + "hasFather"
     assert ontology.curie(bench.E + "hasFather") == ":hasFather"
+
+
+def test_a_copy_goes_by_the_name_of_its_original(bench: Any) -> None:
+    bench.turtle("<http://e/abase> a owl:Ontology . :hasFather a owl:ObjectProperty .", "base.ttl")
+    main = bench.turtle("<http://e/zmain> a owl:Ontology ; owl:imports <http://e/base.owl> . :anna :hasFather :bert .")
+    imports = [f"http://e/base.owl={bench.folder / 'base.ttl'}"]
+    copy = bench.folder / "copy.ttl"
+    write_turtle(main, copy, imports=imports)
+    assert load_ontology(main, imports=imports).iri == load_ontology(copy).iri == "http://e/zmain"
+
+
+def test_a_copy_of_a_file_with_prefixes_that_turtle_has_not(bench: Any) -> None:
+    file = bench.file("""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:_1="http://e/" xmlns:a.="http://f/">
+        <rdf:Description rdf:about="http://e/anna"><_1:hasFather rdf:resource="http://e/bert"/></rdf:Description></rdf:RDF>""")
+    copy = bench.folder / "copy.ttl"
+    write_turtle(file, copy)
+    one, other = load_ontology(file), load_ontology(copy)
+    assert one.facts == other.facts != {}
+    assert [relation.curie for relation in one.relations.values()] == [relation.curie for relation in other.relations.values()]
