@@ -145,7 +145,7 @@ class Builder:
         )
         relations = builder.build(facts)
         rules = rules_of(relations, properties.narrower, self.transitive)
-        self.findings.add_all("KE035", (iri for iri, _ in rules.recursive))
+        self.findings.add_all("KE035", (iri for iri, _ in sorted(rules.recursive | rules.too_deep)))
         self.inference = Inference(facts, rules)
         facts, inferred = completed(facts, self.inference)
         check_vocabulary(self.index, self.findings)

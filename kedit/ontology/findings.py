@@ -144,9 +144,9 @@ KINDS: dict[str, Kind] = {
     ),
     "KE035": _kind(
         "warning",
-        "{n} property chain contains the relation it defines; it is never computed",
+        "{n} property chain is circular, or nested over 100 deep; it is never computed",
         "Asserted facts of the relation are used as they are.",
-        "{n} property chains contain the relation they define; they are never computed",
+        "{n} property chains are circular, or nested over 100 deep; they are never computed",
     ),
     "KE036": _kind(
         "info",

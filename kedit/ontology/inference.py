@@ -16,6 +16,8 @@ from kedit.ontology.facts import Facts
 from kedit.ontology.model import Relation
 from kedit.ontology.union import cycles
 
+DEEPEST = 100
+"""How many chains may be nested in one another."""
 Rule = Literal["stated", "sub-property", "chain", "transitive"]
 Step = tuple[str, bool]
 """A relation, and whether it is walked from its answers to its subjects."""
@@ -59,11 +61,26 @@ class Rules:
         )
 
     @cached_property
+    def too_deep(self) -> frozenset[tuple[str, tuple[Step, ...]]]:
+        """Chains of chains of chains ... that no search should follow, for it would not come back."""
+        rules = [(iri, chain) for iri, chains in self.chains.items() for chain in chains if (iri, chain) not in self.recursive]
+        needed = {step: [below for below, _ in self.below(step)] for _, chain in rules for step, _ in chain}
+        depth: dict[str, int] = {}
+        for _ in range(DEEPEST + 1):
+            before = dict(depth)
+            for iri, chain in rules:
+                below = 1 + max((before.get(other, 0) for step, _ in chain for other in needed[step]), default=0)
+                depth[iri] = max(depth.get(iri, 0), below)
+            if depth == before:
+                break
+        return frozenset((iri, chain) for iri, chain in rules if depth.get(iri, 0) > DEEPEST)
+
+    @cached_property
     def usable(self) -> dict[str, list[tuple[Step, ...]]]:
         """Relation -> its chains that are no recursion, those of a symmetric relation also the other way round."""
-        found: dict[str, list[tuple[Step, ...]]] = {}
+        idle, found = self.recursive | self.too_deep, dict[str, list[tuple[Step, ...]]]()
         for iri, chains in self.chains.items():
-            kept = [chain for chain in chains if (iri, chain) not in self.recursive]
+            kept = [chain for chain in chains if (iri, chain) not in idle]
             if iri in self.symmetric:
                 kept += [back for chain in kept if (back := reverse(chain)) not in kept]
             if kept:
@@ -112,24 +129,38 @@ class Inference:
         self._rules = rules
         self._backward: dict[str, dict[str, list[str]]] = {}
         self._below: dict[str, list[Step]] = {}
+        self._known: dict[tuple[Step, str, bool], list[Derivation]] = {}
+        self._telling = True
+        """Whether ways are told; they are long, and nobody asks for those of all answers."""
 
     def derivations(self, relation: str, subject: str) -> dict[str, Derivation]:
         """Value -> why it answers the question, for all values that follow; stated ones first, then in order of value."""
+        self._known.clear()  # what is met again within one question is worked out once
         return {found.value: found for found in self._found((relation, False), subject)}
 
     def values(self, relation: str, subject: str) -> tuple[str, ...]:
         """All values that follow, sorted."""
-        return tuple(sorted(self.derivations(relation, subject)))
+        self._telling = False
+        try:
+            return tuple(sorted(self.derivations(relation, subject)))
+        finally:
+            self._telling = True
 
     def ruled(self) -> list[str]:
         """Relations about which rules say something beyond what is stated."""
         return sorted(self._rules.narrower.keys() | self._rules.usable.keys() | self._rules.transitive)
 
-    def _found(self, step: Step, node: str, followed: bool = True) -> Iterator[Derivation]:
+    def _found(self, step: Step, node: str, followed: bool = True) -> list[Derivation]:
         """One derivation for each other end of a step from `node`; the nearest rule wins.
 
         Unless `followed`, transitive relations lead one step far only.
         """
+        key = (step, node, followed)
+        if key not in self._known:
+            self._known[key] = list(self._search(step, node, followed))
+        return self._known[key]
+
+    def _search(self, step: Step, node: str, followed: bool) -> Iterator[Derivation]:
         relation, inverted = step
         seen: set[str] = set()
 
@@ -150,20 +181,30 @@ class Inference:
         for iri, turned in self._steps(relation) if followed else ():
             if iri in self._rules.transitive:
                 against = turned ^ inverted
-                for other, walked in sorted(self._along((iri, against), node).items()):
-                    yield from fresh(iri, turned, other, "transitive", walked[::-1] if against else walked)
+                last = self._along((iri, against), node)
+                for other in sorted(last):
+                    walked = self._way(last, node, other) if self._telling else ()
+                    yield from fresh(iri, turned, other, "transitive", walked if against else walked[::-1])
 
-    def _along(self, step: Step, node: str) -> dict[str, tuple[Derivation, ...]]:
-        """Everything that one step after another leads to, with a shortest way there."""
-        reached: dict[str, tuple[Derivation, ...]] = {}
-        queue: list[tuple[str, tuple[Derivation, ...]]] = [(node, ())]
-        for start, walked in queue:  # grows while it is walked
+    def _along(self, step: Step, node: str) -> dict[str, tuple[str, Derivation]]:
+        """Everything that one step after another leads to, with the last step of a shortest way and where that begins."""
+        last: dict[str, tuple[str, Derivation]] = {}
+        queue = [node]
+        for start in queue:  # grows while it is walked
             for found in self._found(step, start, followed=False):
                 other = found.subject if step[1] else found.value
-                if other not in reached:
-                    reached[other] = (*walked, found)
-                    queue.append((other, reached[other]))
-        return reached
+                if other not in last:
+                    last[other] = (start, found)
+                    queue.append(other)
+        return last
+
+    @staticmethod
+    def _way(last: Mapping[str, tuple[str, Derivation]], node: str, other: str) -> tuple[Derivation, ...]:
+        """The steps from a node to another, from the last to the first."""
+        steps = [last[other]]
+        while steps[-1][0] != node:
+            steps.append(last[steps[-1][0]])
+        return tuple(found for _, found in steps)
 
     def _join(self, chain: tuple[Step, ...], backward: bool, node: str) -> dict[str, tuple[Derivation, ...]]:
         """End -> the steps that lead there, one way for each end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,31 @@ def _step(graph: rdflib.Graph, prop: rdflib.URIRef, inverted: bool) -> rdflib.te
     node = rdflib.BNode()
     graph.add((node, rdflib.OWL.inverseOf, prop))
     return node
+
+
+def test_nested_chains_end_and_cost_little(bench: Any) -> None:
+    def nested(depth: int, second: str) -> Any:
+        rows = [
+            f":r{n} owl:propertyChainAxiom ( :r{n + 1} {second.format(n + 1)} ) . :r{n} a owl:ObjectProperty ."
+            for n in range(depth)
+        ]
+        facts = f":a :r0 :b ; :r{depth} :a . :r{depth} a owl:ObjectProperty . :s a owl:ObjectProperty . :a :s :c . :c :s :c ."
+        return bench.load(" ".join(rows) + facts)
+
+    started = time.process_time()
+    assert bench.facts(nested(40, ":r{}"), "r0") == {"a": ("a", "b")}  # 2 ** 40 ways of going nowhere
+    assert bench.facts(nested(90, ":s"), "r0") == {"a": ("b", "c")}
+    deep = nested(400, ":s")
+    assert bench.facts(deep, "r0") == {"a": ("b",)}
+    assert next(finding.count for finding in deep.findings if finding.code == "KE035") == 300
+    assert time.process_time() - started < 5
+
+
+def test_a_long_way_along_a_transitive_relation(bench: Any) -> None:
+    rows = " ".join(f":n{n} :partOf :n{n + 1} ." for n in range(400))
+    started = time.process_time()
+    ontology = bench.load(f":partOf a owl:ObjectProperty , owl:TransitiveProperty . {rows}", transitive=True, provenance=True)
+    assert time.process_time() - started < 3
+    assert len(ontology.values(bench.E + "partOf", bench.E + "n0")) == 400
+    why = ontology.provenance.inference.derivations(bench.E + "partOf", bench.E + "n0")[bench.E + "n3"]
+    assert [(step.subject, step.value) for step in why.premises] == [(f"{bench.E}n{n}", f"{bench.E}n{n + 1}") for n in range(3)]
