@@ -107,6 +107,13 @@ def _relation(old: Ontology, new: Ontology, row: CheckedSlot) -> Iterator[Change
         yield change("functional", "verify", "has one right answer now" if now.functional else "may have several answers now")
     if was.symmetric != now.symmetric:
         yield change("symmetric", "verify", "holds both ways now" if now.symmetric else "no longer holds both ways")
+    if was.answer_policy != now.answer_policy:
+        yield change("answer policy", "verify", f"{was.answer_policy} → {now.answer_policy}")
+    if was.choices != now.choices:
+        gone, come = sorted(set(was.choices) - set(now.choices)), sorted(set(now.choices) - set(was.choices))
+        says = f"{len(come)} new, {len(gone)} gone of the answers that the range enumerates"
+        shown = [*(f"+ {new.texts(value)[0]}" for value in come), *(f"- {old.texts(value)[0]}" for value in gone)]
+        yield change("choices", "verify", says, shown)
     gone, come = _templates(was.templates, now.templates), _templates(now.templates, was.templates)
     if gone or come:
         says = f"{len(come)} new, {len(gone)} gone ({was.template_source} → {now.template_source})"

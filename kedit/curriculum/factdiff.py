@@ -36,6 +36,8 @@ ChangeName = Literal[
     "domain",
     "functional",
     "symmetric",
+    "answer policy",
+    "choices",
     "folds",
     "unfolds",
     "slot",

@@ -55,6 +55,9 @@ class FactReader:
 
     def _of_group(self, group: Group, undeclared: frozenset[str], nobody: set[str]) -> _Found:
         found: _Found = {}
+        # The best language of a subject's literals is that of all of them, whichever name of it or of the property they go by.
+        together: dict[str, set[str]] = {}
+        several = group.kind == "data" and (bool(self.same) or len(group.members) > 1)
         for member, parity in sorted(group.members.items()):
             misfits = 0
             plain = group.kind == "object" and not parity and not group.symmetric and not self.same
@@ -69,6 +72,10 @@ class FactReader:
                     continue
                 if subject in skipped:
                     continue
+                if several:
+                    misfits += sum(self._misfit(term, group.kind) for term in terms)
+                    together.setdefault(self.same.get(subject, subject), set()).update(terms)
+                    continue
                 values = self._objects(terms) if group.kind == "object" else self._literals(terms)
                 misfits += sum(self._misfit(term, group.kind) for term in terms) if len(values) < len(terms) else 0
                 if values:
@@ -76,6 +83,9 @@ class FactReader:
             if misfits:
                 self.unused["values of the wrong kind"] += misfits
                 self.findings.add_counted("KE015", misfits, Term(member))
+        for subject, literals in together.items():
+            if values := self._literals(sorted(literals)):
+                found[subject] = values
         return found
 
     def _plain(self, member: str, skipped: set[str]) -> _Found:

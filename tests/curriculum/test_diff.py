@@ -254,3 +254,20 @@ def test_the_document_is_strict(load: Load) -> None:
     assert diff.model_dump(by_alias=True)["schema"] == "kedit.ontology-diff/1"
     with pytest.raises(ValueError, match="extra"):
         OntologyDiff.model_validate({**diff.model_dump(by_alias=True), "more": 1})
+
+
+def test_policies_enumerations_and_datatypes_are_noticed(load: Load) -> None:
+    text = (
+        TEXT
+        + ":hasColour a owl:ObjectProperty ; rdfs:range [ owl:oneOf (:red :green) ] ."
+        + " :c0 :hasColour :red ; :foundingDate '1950-05-12' ."
+    )
+    old = load(text + ":foundingDate a owl:DatatypeProperty .")
+    new = load(
+        text.replace("'1950-05-12'", "'1950-05-12'^^<http://www.w3.org/2001/XMLSchema#date>").replace(":red :green", ":red :blue")
+        + ":foundingDate a owl:DatatypeProperty . :hasRiver kedit:answerPolicy 'skip-ambiguous' ."
+    )
+    told = {(change.change, change.curie): change for change in diff_ontologies(old, new).changes}
+    assert told["answer policy", ":hasRiver"].says == "any → skip-ambiguous"
+    assert told["choices", ":hasColour"].examples == ("+ blue", "- green")
+    assert told["answers", ":foundingDate"].means == "verify"

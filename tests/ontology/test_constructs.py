@@ -288,3 +288,12 @@ def test_many_disjoint_classes_cost_little(bench: Any) -> None:
     assert time.process_time() - started < 3
     (finding,) = (finding for finding in ontology.findings if finding.code == "KE039")
     assert (finding.count, finding.example) == (500, ":i0 'i0': :C0 'C0' and :C7 'C7'")
+
+
+def test_the_best_language_is_that_of_all_names_of_a_subject(bench: Any) -> None:
+    ontology = bench.load("""
+        :motto a owl:DatatypeProperty ; owl:equivalentProperty :wahlspruch . :b owl:sameAs :c .
+        :a :motto "freedom"@en ; :wahlspruch "Freiheit"@de . :b :motto "peace"@en . :c :motto "Frieden"@de .
+    """)
+    assert bench.facts(ontology, "motto") == {"a": ('"freedom',), "b": ('"peace',)}
+    assert next(finding.count for finding in ontology.findings if finding.code == "KE043") == 2
