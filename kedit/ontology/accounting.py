@@ -48,8 +48,10 @@ def uses(
     relations: Iterable[str],
     label_property: Sequence[str],
     language: str,
+    added: Mapping[str, int],
 ) -> dict[str, int]:
-    """Kind -> triples, most first. `relations` are all properties that are read as relations or folded into one."""
+    """Kind -> triples, most first. `relations` are all properties that are read as relations or folded into one; `added` are
+    the triples of each predicate that the file does not hold."""
     found: Counter[str] = Counter()
     about, stated, names = _nodes(types), frozenset(relations), _NAMES.union(label_property)
     for predicate, pairs in index.data.items():
@@ -64,7 +66,7 @@ def uses(
             foreign -= sum(_foreign(term, language) for subject in blank for term in pairs[subject])
             found["names in other languages"] += foreign
             total -= foreign
-        found[_kind(predicate, stated, names)] += total
+        found[_kind(predicate, stated, names)] += total - added.get(predicate, 0)
     return {kind: count for kind, count in sorted(found.items(), key=lambda item: (-item[1], item[0])) if count}
 
 

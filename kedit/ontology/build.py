@@ -110,7 +110,8 @@ class Builder:
         self.label_property = tuple(self.curies.expand(term) for term in label_property)
         self.names = Names(self.index, self.label_property, lang)
         self.dropped = self._dropped()
-        self._read_class_facts(restrictions)
+        self.class_facts = class_facts(self.index, self.findings)
+        self.from_restrictions = add_facts(self.index, self.class_facts) if restrictions else frozenset()
 
     def build(self, provenance: bool = False) -> Ontology:
         """The ontology; with `provenance` it keeps this builder."""
@@ -121,8 +122,11 @@ class Builder:
         )
         self.same = same = same_individuals(self.index, schema_nodes, self.dropped, self.findings)
         dropped = self.dropped - same.keys()
-        reader = FactReader(self.index, same, dropped, schema_nodes, self.lang, self.curies, self.findings, self.unused)
+        reader = FactReader(
+            self.index, same, dropped, schema_nodes, self.from_restrictions, self.lang, self.curies, self.findings, self.unused
+        )
         facts = reader.read(properties)
+        self._tell_class_facts(facts)
         individuals = IndividualReader(
             self.index, self.types, classes, same, self.names, self.curies, dropped, schema_nodes, self.findings
         ).read(properties, facts)
@@ -152,7 +156,8 @@ class Builder:
         self._about_the_file()
         check_disjoint(individuals, classes, disjoint_groups(self.index, classes, self.findings), self.findings)
         look_over(relations, classes, individuals, facts, self.curies, self.findings, self.unused)
-        self.uses = uses(self.index, self.types, properties.place, self.label_property, self.lang)
+        restricted = Counter(predicate for _, predicate, _ in self.from_restrictions)
+        self.uses = uses(self.index, self.types, properties.place, self.label_property, self.lang, restricted)
         find_unused(self.types, self.uses, self.unused)
         return self._ontology(classes, relations, individuals, facts, inferred, reader.said, provenance)
 
@@ -175,7 +180,7 @@ class Builder:
             source=str(documents[0].source.path),
             syntax=documents[0].syntax,
             sha256=whole,
-            triples=self.index.triples,
+            triples=self.index.triples - len(self.from_restrictions),
             prefixes=self.prefixes,
             classes=classes.nodes,
             relations=relations,
@@ -206,15 +211,21 @@ class Builder:
 
         return show
 
-    def _read_class_facts(self, wanted: bool) -> None:
-        """Restrictions on classes as facts about them, if they are asked for; else only how many there are."""
-        facts = class_facts(self.index, self.findings)
-        if facts:
-            subject, prop, value = facts[0]
+    def _tell_class_facts(self, facts: Mapping[str, Facts]) -> None:
+        """How many restrictions on classes are read as facts about them, or else could be."""
+        code, told = "KE038", self.class_facts
+        if self.from_restrictions:
+            code, told = "KE036", [fact for fact in self.class_facts if self._is_used(fact, facts)]
+        if told:
+            subject, prop, value = told[0]
             shown = text_of(value) if is_literal(value) else Term(value)
-            self.findings.add_counted("KE036" if wanted else "KE038", len(facts), Term(subject), " ", Term(prop), " ", shown)
-        if wanted:
-            add_facts(self.index, facts)
+            self.findings.add_counted(code, len(told), Term(subject), " ", Term(prop), " ", shown)
+
+    def _is_used(self, fact: tuple[str, str, str], facts: Mapping[str, Facts]) -> bool:
+        subject, prop, value = fact
+        relation, turned = self.properties.place.get(prop, ("", 1))
+        found = facts.get(relation, {}).get(self.same.get(subject, subject), ())
+        return not turned and (is_literal(value) or self.same.get(value, value) in found)
 
     def _dropped(self) -> set[str]:
         """Deprecated and excluded terms."""

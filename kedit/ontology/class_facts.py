@@ -43,7 +43,9 @@ def _restrictions(index: TripleIndex, node: str, findings: Findings) -> Iterator
             findings.add("KE003", "owl:intersectionOf", once=head)
 
 
-def add_facts(index: TripleIndex, facts: list[Fact]) -> None:
-    """State facts in an index as if they stood in the file, once each."""
-    for subject, prop, value in facts:
+def add_facts(index: TripleIndex, facts: list[Fact]) -> frozenset[Fact]:
+    """State facts in an index as if they stood in the file; those that do not."""
+    added = frozenset(fact for fact in facts if fact[2] not in index.objects(fact[0], fact[1]))
+    for subject, prop, value in added:
         index.replace(subject, prop, {*index.objects(subject, prop), value})
+    return added

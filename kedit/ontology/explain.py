@@ -147,7 +147,8 @@ class _Explainer:
             for one, other in ((subject, start), (term, end))
             if one != other and is_iri(one)
         ]
-        return ", ".join(["stated", *parts])
+        restricted = (subject, member, term) in self.builder.from_restrictions
+        return ", ".join([f"restriction on {self.curies(subject)}" if restricted else "stated", *parts])
 
     def left_out(self, subject: str, relation: str) -> Iterator[Because]:
         """Values in the file that became no answer."""

@@ -26,6 +26,8 @@ class FactReader:
     same: Mapping[str, str]
     dropped: set[str]
     schema_nodes: set[str]
+    one_way: frozenset[tuple[str, str, str]]
+    """Triples that hold in their own direction only: what restrictions say of classes."""
     language: str
     curies: Curies
     findings: Findings
@@ -57,6 +59,7 @@ class FactReader:
         found: _Found = {}
         # The best language of a subject's literals is that of all of them, whichever name of it or of the property they go by.
         together: dict[str, set[str]] = {}
+        one_way = {prop for _, prop, _ in self.one_way}
         several = group.kind == "data" and (bool(self.same) or len(group.members) > 1)
         for member, parity in sorted(group.members.items()):
             misfits = 0
@@ -76,6 +79,12 @@ class FactReader:
                     misfits += sum(self._misfit(term, group.kind) for term in terms)
                     together.setdefault(self.same.get(subject, subject), set()).update(terms)
                     continue
+                if member in one_way and (parity or group.symmetric):
+                    said = [term for term in terms if (subject, member, term) in self.one_way]
+                    terms = [term for term in terms if (subject, member, term) not in self.one_way]
+                    if said and not parity:
+                        self._store(found, self.same.get(subject, subject), self._objects(said), 0, symmetric=False)
+                    self.unused["restrictions that read the other way"] += len(said) if parity else 0
                 values = self._objects(terms) if group.kind == "object" else self._literals(terms)
                 misfits += sum(self._misfit(term, group.kind) for term in terms) if len(values) < len(terms) else 0
                 if values:

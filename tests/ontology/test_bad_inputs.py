@@ -358,7 +358,7 @@ FINDINGS = [
         "recursive chain",
         GOOD + ":hasFather owl:propertyChainAxiom ( :hasFather :hasFather ) .",
         "KE035",
-        "contains the relation",
+        "is circular",
     ),
     row(
         "disjoint classes",

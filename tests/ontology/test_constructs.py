@@ -11,7 +11,7 @@ from kedit.curriculum.answers import matchers
 from kedit.curriculum.prompts import build_prompts
 from kedit.curriculum.slots import build_slots
 from kedit.errors import InputError
-from kedit.ontology import require_alignable
+from kedit.ontology import explain, require_alignable
 from kedit.ontology.literals import said
 from kedit.ontology.terms import SKOS, XSD
 
@@ -297,3 +297,22 @@ def test_the_best_language_is_that_of_all_names_of_a_subject(bench: Any) -> None
     """)
     assert bench.facts(ontology, "motto") == {"a": ('"freedom',), "b": ('"peace',)}
     assert next(finding.count for finding in ontology.findings if finding.code == "KE043") == 2
+
+
+def test_what_holds_of_a_class_is_not_turned_round(bench: Any) -> None:
+    text = """
+        :isCapitalOf a owl:ObjectProperty , owl:FunctionalProperty . :hasCapital owl:inverseOf :isCapitalOf .
+        :pairsWith a owl:ObjectProperty , owl:SymmetricProperty . :hasBase a owl:ObjectProperty .
+        :Country a owl:Class ; rdfs:subClassOf [ owl:onProperty :hasCapital ; owl:someValuesFrom :City ] .
+        :Pizza a owl:Class ; rdfs:subClassOf [ owl:onProperty :pairsWith ; owl:someValuesFrom :Wine ] ,
+            [ owl:onProperty :hasBase ; owl:someValuesFrom :Base ] . :City a owl:Class . :Wine a owl:Class . :Base a owl:Class .
+        :hasOdd a owl:AnnotationProperty . :Pizza rdfs:subClassOf [ owl:onProperty :hasOdd ; owl:someValuesFrom :Base ] .
+    """
+    plain, ontology = bench.load(text), bench.load(text, class_facts=True, provenance=True)
+    assert bench.facts(ontology, "isCapitalOf") == {}  # that every country has a city as capital says nothing of cities
+    assert bench.facts(ontology, "pairsWith") == {"Pizza": ("Wine",)}
+    assert ontology.unused["restrictions that read the other way"] == 1
+    assert ontology.triples == plain.triples == sum(ontology.uses.values())
+    assert next(finding.count for finding in ontology.findings if finding.code == "KE036") == 2
+    (answer,) = explain(ontology, ":Pizza", ":hasBase").answers
+    assert answer.because[0].how == "restriction on :Pizza"
