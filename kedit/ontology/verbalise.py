@@ -90,6 +90,8 @@ def _of_verbal_name(words: list[str], answers: Answers) -> Verbalisation | None:
             return of_time(_WHEN, f"did {{subject}} {did}", f"{{subject}} {first}", time=answers.time)
         if len(rest) == 1 and is_preposition(rest[0]) and rest[0] != "by":
             return _clause(_VERB, words, f"did {{subject}} {did}", answers)
+    if first in known("bare past"):
+        return _refused("a bare verb")
     if is_participle(words[1] if is_adverb(first) and rest else first):
         return _of_participle("is", words, answers)
     base = third_person(first)

@@ -44,6 +44,8 @@ GOLDEN = {
     "diedIn": ("verb", "Where did {subject} die?"),
 }
 REFUSED = {
+    "wrote": "a bare verb",
+    "knew person": "a bare verb",
     "warn": "bare verb",
     "knowing": "bare verb",
     "contain": "bare verb",
