@@ -103,15 +103,22 @@ def _joined(count: int, edges: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def withheld(ontology: Ontology, relation: str, splits: Mapping[str, Split]) -> dict[str, frozenset[str]]:
-    """Values that gold training must not use, per subject, so that no unordered pair of a symmetric relation is split.
+    """Values that gold training must not use, per subject, so that no pair is split that reads both ways.
 
-    The pair {a, b} belongs to the test split if either end does. Scoring accepts every listed value; only targets shrink.
+    The pair {a, b} of a symmetric relation, or of one whose opposite is another relation's fact, belongs to the test split if
+    either end does. Scoring accepts every listed value; only targets shrink.
     Components keep pairs together by themselves (spouses); this covers relations that tie nobody (neighbouring countries).
     """
-    if not ontology.relations[relation].symmetric:
+    node = ontology.relations[relation]
+    if not (node.symmetric or node.mirrors):
         return {}
+
+    def reads_back(subject: str, value: str) -> bool:
+        return node.symmetric or any(subject in ontology.values(mirror, value) for mirror in node.mirrors)
+
     held = {
-        subject: frozenset(value for value in values if splits.get(value) == "test" and splits.get(subject) != "test")
+        subject: frozenset(value for value in values if splits.get(value) == "test" and reads_back(subject, value))
         for subject, values in ontology.facts.get(relation, {}).items()
+        if splits.get(subject) != "test"
     }
     return {subject: values for subject, values in held.items() if values}

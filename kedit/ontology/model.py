@@ -62,6 +62,8 @@ class Relation:
     """Why this direction of a pair of inverse properties stands for both."""
     inverse: tuple[str, ...] = ()
     """Those of `folded` that read from this relation's object to its subject."""
+    mirrors: tuple[str, ...] = ()
+    """Relations that a sub-property axiom ties to the opposite direction of this one: `isFatherOf` under `hasParent`."""
     chains: tuple[tuple[str, ...], ...] = ()
     """Property chain axioms, each a tuple of relation IRIs; data, never materialised. `^` before an IRI marks a step that
     runs from the relation's object to its subject (its property was folded into an inverse)."""

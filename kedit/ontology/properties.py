@@ -91,6 +91,8 @@ class Properties:
     narrower: Mapping[str, tuple[tuple[str, bool], ...]]
     """Relation -> those whose facts are its facts, with whether they read in the opposite direction."""
     undeclared: frozenset[str]
+    mirrors: Mapping[str, tuple[str, ...]]
+    """Relation -> those above and below it that read in the opposite direction."""
 
 
 @dataclass
@@ -309,10 +311,16 @@ def build_properties(
             # `isFatherOf` under `hasParent` is a statement about opposite directions: no ancestor of the slot.
             if turn == other or groups[above].symmetric:
                 parents[below].add(above)
+    mirrors: dict[str, set[str]] = {}
+    for above, near in narrower.items():
+        for below in (iri for iri, turned in near if turned):
+            mirrors.setdefault(above, set()).add(below)
+            mirrors.setdefault(below, set()).add(above)
     return Properties(
         groups,
         place,
         {iri: tuple(sorted(found)) for iri, found in parents.items()},
         {iri: tuple(sorted(found)) for iri, found in sorted(narrower.items())},
         undeclared,
+        {iri: tuple(sorted(found)) for iri, found in mirrors.items()},
     )

@@ -90,6 +90,7 @@ class RelationBuilder:
             folded=group.folded,
             direction=group.direction,
             inverse=tuple(sorted(member for member, parity in group.members.items() if parity)),
+            mirrors=self.properties.mirrors.get(iri, ()),
             chains=chains,
             templates=templates or in_order(made.templates),
             template_source="written" if templates else "generated" if made.templates else "missing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit.curriculum.splits import subject_splits, unit_hash, withheld
+from kedit.ontology import load_ontology
 from kedit.ontology.model import Ontology
 
 
@@ -116,3 +118,24 @@ def test_the_hash_is_the_same_in_every_process() -> None:
     here = repr(unit_hash("split", 0, "http://x/é"))
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
     assert run.stdout == here
+
+
+def test_no_pair_is_split_that_another_relation_reads_back(tmp_path: Path) -> None:
+    ring = " ".join(f":c{n} :controls :c{(n + 1) % 40} . :c{n} :ownedBy :x{n} ." for n in range(40))
+    (tmp_path / "o.ttl").write_text(
+        "@prefix : <http://e/> . @prefix owl: <http://www.w3.org/2002/07/owl#> . :ownedBy a owl:ObjectProperty . "
+        ":controls a owl:ObjectProperty ; <http://www.w3.org/2000/01/rdf-schema#subPropertyOf> [ owl:inverseOf :ownedBy ] . "
+        + ring
+    )
+    ontology = load_ontology(tmp_path / "o.ttl")
+    controls, owned = "http://e/controls", "http://e/ownedBy"
+    assert ontology.relations[controls].mirrors == (owned,)
+    splits = subject_splits(ontology, [controls, owned], 0)
+    held = withheld(ontology, controls, splits)
+    for subject, values in ontology.facts[controls].items():
+        for value in values:
+            assert subject in ontology.values(owned, value)
+            hidden = splits[subject] != "test" and splits[value] == "test"
+            assert (value in held.get(subject, ())) == hidden
+    assert held
+    assert not withheld(ontology, "http://e/ownedBy", dict.fromkeys(splits, "train"))
