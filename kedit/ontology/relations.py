@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kedit.errors import Place
-from kedit.ontology import lexicon
-from kedit.ontology.answers import answers_of
 from kedit.ontology.classes import Classes, is_builtin, named_members
 from kedit.ontology.closed import as_values, enumerated
+from kedit.ontology.english import lexicon
+from kedit.ontology.english.answers import answers_of
+from kedit.ontology.english.phrasing import Verbalisation
+from kedit.ontology.english.verbalise import first_usable
 from kedit.ontology.facts import Facts
 from kedit.ontology.findings import Findings, Term
 from kedit.ontology.index import BrokenList, TripleIndex
 from kedit.ontology.labels import Names
 from kedit.ontology.model import AnswerPolicy, Relation, Template
-from kedit.ontology.phrasing import Verbalisation
 from kedit.ontology.properties import CONCEPT_RELATIONS, Group, Properties
 from kedit.ontology.slots import asked_slot
 from kedit.ontology.sniff import Source
 from kedit.ontology.templates import FORMS, PROPERTIES, Malformed, in_language, in_order, parse_template, unusable
 from kedit.ontology.terms import DOMAINS, KEDIT, OWL, RANGES, XSD, Curies, is_blank, is_iri, is_true, relation_words
-from kedit.ontology.verbalise import first_usable
 
 if TYPE_CHECKING:
     from kedit.ontology.sidecar import Sidecar

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from kedit.ontology.answers import Answers, answers_of
-from kedit.ontology.lexicon import indefinite, is_plural
-from kedit.ontology.naming import naming
-from kedit.ontology.phrasing import Verbalisation
+from kedit.ontology.english.answers import Answers, answers_of
+from kedit.ontology.english.lexicon import indefinite, is_plural
+from kedit.ontology.english.naming import naming
+from kedit.ontology.english.phrasing import Verbalisation
+from kedit.ontology.english.verbalise import first_usable, verbalise
 from kedit.ontology.templates import parse_template
 from kedit.ontology.terms import XSD, name_words, relation_words
-from kedit.ontology.verbalise import first_usable, verbalise
 
 DATA = Path(__file__).parent / "data"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kedit.ontology.lexicon import indefinite, is_plural, words
+from kedit.ontology.english.lexicon import indefinite, is_plural, words
 from kedit.ontology.model import Role, Template
 
 Time = Literal["date", "year", "time"]

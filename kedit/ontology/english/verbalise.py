@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kedit.ontology.answers import Answers
-from kedit.ontology.lexicon import (
+from kedit.ontology.english.answers import Answers
+from kedit.ontology.english.lexicon import (
     head,
     indefinite,
     is_adjective,
@@ -22,10 +22,10 @@ from kedit.ontology.lexicon import (
     pairs,
     third_person,
 )
-from kedit.ontology.lexicon import words as known
-from kedit.ontology.naming import naming
-from kedit.ontology.nouns import fault, has_preposition, noun_phrase, without_article
-from kedit.ontology.phrasing import Rule, Verbalisation, of_answer, of_clause, of_done, of_time, of_which
+from kedit.ontology.english.lexicon import words as known
+from kedit.ontology.english.naming import naming
+from kedit.ontology.english.nouns import fault, has_preposition, noun_phrase, without_article
+from kedit.ontology.english.phrasing import Rule, Verbalisation, of_answer, of_clause, of_done, of_time, of_which
 
 _HAS = Rule("has + noun", 0.9)
 _UNDERGOES = Rule("participle + preposition", 0.85)

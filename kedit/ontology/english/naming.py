@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kedit.ontology.lexicon import is_preposition, words
+from kedit.ontology.english.lexicon import is_preposition, words
 
 LONGEST = 6
 """Names of more words than this are definitions, not names."""

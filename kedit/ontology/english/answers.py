@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kedit.ontology.lexicon import words
-from kedit.ontology.phrasing import Time
+from kedit.ontology.english.lexicon import words
+from kedit.ontology.english.phrasing import Time
 from kedit.ontology.terms import SCHEMA, XSD
 
 _TIMES: Mapping[str, Time] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from kedit.ontology.answers import Answers
-from kedit.ontology.lexicon import head, is_adjective, is_adverb, is_plural, is_preposition, third_person, words
-from kedit.ontology.phrasing import Rule, Verbalisation, of_noun, of_number, of_time
+from kedit.ontology.english.answers import Answers
+from kedit.ontology.english.lexicon import head, is_adjective, is_adverb, is_plural, is_preposition, third_person, words
+from kedit.ontology.english.phrasing import Rule, Verbalisation, of_noun, of_number, of_time
 
 _JOINED = frozenset(["and", "or"])
 _HOW_MANY = Rule("how many", 0.8)
