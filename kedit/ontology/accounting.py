@@ -79,7 +79,7 @@ def _nodes(types: Mapping[str, set[str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind, subjects in types.items():
         name = "statements about statements" if kind in STATEMENTS else "shapes" if kind.startswith(SHACL) else None
-        name = "rules" if kind.startswith(SWRL) else name
+        name = "rules" if kind.startswith(SWRL) else name or (None if is_builtin(kind) else "facts about blank nodes")
         if name:
             found.update(dict.fromkeys(filter(is_blank, subjects), name))
     return found

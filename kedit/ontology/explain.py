@@ -106,7 +106,7 @@ class _Explainer:
     def reasons(self, why: Derivation) -> Iterator[Because]:
         """The statements behind a stated fact, or the rule with its premises."""
         if why.rule == "stated":
-            yield from self.statements(why)
+            yield from dict.fromkeys(self.statements(why))  # a fact about oneself reads the same both ways
             return
         premises = tuple(self.premise(premise) for premise in why.premises)
         if why.rule == "sub-property":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kedit.errors import Place
@@ -114,14 +115,15 @@ class RelationBuilder:
         return self._canonical(ends[0]), self._canonical(ends[1])
 
     def _choices(self, group: Group) -> tuple[str, ...]:
-        """Values that the range enumerates."""
+        """Values that the range enumerates; none if one of several ranges, which are alternatives, is open."""
         nodes = {
             node
             for member, parity in group.members.items()
             for predicate in (DOMAINS if parity else RANGES)
             for node in self.index.objects(member, predicate)
         }
-        return as_values(enumerated(self.index, nodes, self.findings), self.same, self.dropped, self.language)
+        closed = [enumerated(self.index, (node,), self.findings) for node in sorted(nodes)]
+        return as_values(chain.from_iterable(closed), self.same, self.dropped, self.language) if all(closed) else ()
 
     def _answer_policy(self, group: Group) -> AnswerPolicy:
         for member in sorted(group.members):

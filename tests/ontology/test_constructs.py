@@ -316,3 +316,12 @@ def test_what_holds_of_a_class_is_not_turned_round(bench: Any) -> None:
     assert next(finding.count for finding in ontology.findings if finding.code == "KE036") == 2
     (answer,) = explain(ontology, ":Pizza", ":hasBase").answers
     assert answer.because[0].how == "restriction on :Pizza"
+
+
+def test_an_open_range_beside_an_enumeration_leaves_the_answers_open(bench: Any) -> None:
+    ontology = bench.load("""
+        @prefix schema: <https://schema.org/> . :hasKind a owl:ObjectProperty ; schema:rangeIncludes :Basic , :Other .
+        :Basic owl:oneOf (:red) . :Other a owl:Class . :a :hasKind :blue .
+    """)
+    assert ontology.relations[bench.E + "hasKind"].choices == ()
+    assert "KE047" not in bench.codes(ontology)
