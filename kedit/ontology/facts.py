@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kedit.ontology.findings import Findings, Term
@@ -56,46 +56,59 @@ class FactReader:
         return facts
 
     def _of_group(self, group: Group, undeclared: frozenset[str], nobody: set[str]) -> _Found:
+        if group.kind == "data" and (self.same or len(group.members) > 1):
+            return self._literals_of_all(group, undeclared, nobody)
         found: _Found = {}
-        # The best language of a subject's literals is that of all of them, whichever name of it or of the property they go by.
-        together: dict[str, set[str]] = {}
         one_way = {prop for _, prop, _ in self.one_way}
-        several = group.kind == "data" and (bool(self.same) or len(group.members) > 1)
         for member, parity in sorted(group.members.items()):
             misfits = 0
-            plain = group.kind == "object" and not parity and not group.symmetric and not self.same
             skipped = nobody | self.schema_nodes if member in undeclared else nobody
             pairs: Mapping[str, Sequence[str]] = self.index.pairs(member)
-            if plain and not found:
-                found = self._plain(member, skipped)
+            if not found and not parity and not group.symmetric and not self.same:
+                found = self._plain(member, skipped) if group.kind == "object" else self._plain_literals(member, skipped)
                 pairs = {subject: pairs[subject] for subject in pairs.keys() - found.keys()}
-            for subject, terms in pairs.items():
-                if subject.startswith("_:"):
-                    self.unused["facts about blank nodes"] += len(terms)
-                    continue
-                if subject in skipped:
-                    continue
-                if several:
-                    misfits += sum(self._misfit(term, group.kind) for term in terms)
-                    together.setdefault(self.same.get(subject, subject), set()).update(terms)
-                    continue
+            for subject, terms in self._named(pairs, skipped):
                 if member in one_way and (parity or group.symmetric):
-                    said = [term for term in terms if (subject, member, term) in self.one_way]
-                    terms = [term for term in terms if (subject, member, term) not in self.one_way]
-                    if said and not parity:
-                        self._store(found, self.same.get(subject, subject), self._objects(said), 0, symmetric=False)
-                    self.unused["restrictions that read the other way"] += len(said) if parity else 0
+                    terms = self._both_ways(found, subject, member, terms, parity)
                 values = self._objects(terms) if group.kind == "object" else self._literals(terms)
                 misfits += sum(self._misfit(term, group.kind) for term in terms) if len(values) < len(terms) else 0
                 if values:
                     self._store(found, self.same.get(subject, subject), values, parity, group.symmetric)
-            if misfits:
-                self.unused["values of the wrong kind"] += misfits
-                self.findings.add_counted("KE015", misfits, Term(member))
-        for subject, literals in together.items():
-            if values := self._literals(sorted(literals)):
-                found[subject] = values
+            self._tell_misfits(member, misfits)
         return found
+
+    def _literals_of_all(self, group: Group, undeclared: frozenset[str], nobody: set[str]) -> _Found:
+        """Facts of a data property where it or its subjects have several names: one language is chosen among all its literals."""
+        together: dict[str, set[str]] = {}
+        for member in sorted(group.members):
+            misfits = 0
+            skipped = nobody | self.schema_nodes if member in undeclared else nobody
+            for subject, terms in self._named(self.index.pairs(member), skipped):
+                misfits += sum(self._misfit(term, group.kind) for term in terms)
+                together.setdefault(self.same.get(subject, subject), set()).update(terms)
+            self._tell_misfits(member, misfits)
+        return {subject: values for subject, terms in together.items() if (values := self._literals(sorted(terms)))}
+
+    def _named(self, pairs: Mapping[str, Sequence[str]], skipped: set[str]) -> Iterator[tuple[str, Sequence[str]]]:
+        """Pairs about named subjects that are not to be skipped; those about blank nodes are counted."""
+        for subject, terms in pairs.items():
+            if subject[:2] == "_:":
+                self.unused["facts about blank nodes"] += len(terms)
+            elif subject not in skipped:
+                yield subject, terms
+
+    def _both_ways(self, found: _Found, subject: str, member: str, terms: Sequence[str], parity: int) -> list[str]:
+        """The objects that may be read both ways; what holds one way only is stored, or left out if that way is the other."""
+        said = [term for term in terms if (subject, member, term) in self.one_way]
+        if said and not parity:
+            self._store(found, self.same.get(subject, subject), self._objects(said), 0, symmetric=False)
+        self.unused["restrictions that read the other way"] += len(said) if parity else 0
+        return [term for term in terms if term not in said]
+
+    def _tell_misfits(self, member: str, misfits: int) -> None:
+        if misfits:
+            self.unused["values of the wrong kind"] += misfits
+            self.findings.add_counted("KE015", misfits, Term(member))
 
     def _plain(self, member: str, skipped: set[str]) -> _Found:
         """Facts of named subjects about one named individual each: nearly all of a large file, so taken at one go."""
@@ -106,6 +119,17 @@ class FactReader:
             subject: terms
             for subject, terms in pairs.items()
             if len(terms) == 1 and subject[0] != "_" and terms[0][0] not in marks and terms[0] not in self.dropped
+        }
+        for subject in found.keys() & skipped:
+            del found[subject]
+        return found
+
+    def _plain_literals(self, member: str, skipped: set[str]) -> _Found:
+        """Facts of named subjects about one literal each, likewise."""
+        found: _Found = {
+            subject: (value,)
+            for subject, terms in self.index.pairs(member).items()
+            if len(terms) == 1 and subject[0] != "_" and terms[0][0] == LITERAL_MARK and (value := self._value(terms[0]))[1:]
         }
         for subject in found.keys() & skipped:
             del found[subject]
