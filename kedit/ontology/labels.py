@@ -37,6 +37,8 @@ class Names:
 
     def __init__(self, index: TripleIndex, label_property: Sequence[str], language: str) -> None:
         self._language = language
+        self._usable: dict[str, bool] = {}
+        """Whether a label with this end (its tag or datatype) is in a language that one wants."""
         labels = (KEDIT + "answerText", *label_property, *LABEL_PROPERTIES)
         self._labels = [pairs for prop in dict.fromkeys(labels) if (pairs := index.pairs(prop))]
         self._aliases = [pairs for prop in ALIAS_PROPERTIES if (pairs := index.pairs(prop))]
@@ -87,7 +89,10 @@ class Names:
             return Name(name_words(iri), (), "iri")
         if not is_literal(found) or not (text := text_of(found)):
             return None
-        return Name(text, (), "label" if self._rank(found) < 3 else "other-language")
+        tag = found[found.rindex("\0") :]
+        if tag not in self._usable:
+            self._usable[tag] = self._rank(found) < 3
+        return Name(text, (), "label" if self._usable[tag] else "other-language")
 
     def _rank(self, term: str) -> int:
         return language_rank(language_of(term), self._language)

@@ -55,8 +55,7 @@ class Source:
         lines = self.data.split(b"\n", number)
         if not 1 <= number <= len(lines):
             return None
-        text = lines[number - 1].decode("utf-8", "replace").strip()
-        return text if len(text) <= 160 else text[:157] + "..."
+        return _shortened(lines[number - 1])
 
     def place(self, line: int | None = None, column: int | None = None) -> Place:
         """Where in the file, with the line's text."""
@@ -71,8 +70,15 @@ class Source:
         """The place of a byte."""
         offset = min(offset, len(self.data))
         start = self.data.rfind(b"\n", 0, offset) + 1
+        end = self.data.find(b"\n", offset)
         column = len(self.data[start:offset].decode("utf-8", "replace")) + 1
-        return self.place(self.data.count(b"\n", 0, offset) + 1, column)
+        text = _shortened(self.data[start : len(self.data) if end < 0 else end])
+        return Place(self.path, self.data.count(b"\n", 0, offset) + 1, column, text=text)
+
+
+def _shortened(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").strip()
+    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _files(folder: Path) -> list[Path]:
