@@ -13,6 +13,7 @@ from kedit.reporting import format as fmt
 from kedit.verification.figures import (
     Binding,
     Control,
+    CurvePoint,
     DictionaryStats,
     Gate,
     Knowledge,
@@ -22,7 +23,7 @@ from kedit.verification.figures import (
     Rate,
     SwapQuadrant,
 )
-from kedit.verification.report import CurvePoint, JudgedExpectation, Transcript
+from kedit.verification.report import JudgedExpectation, Transcript
 
 WIDTH: Final = 100
 VERDICT_STYLE: Final = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "UNVERIFIED": "bold yellow"}

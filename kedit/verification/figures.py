@@ -141,11 +141,6 @@ class Difference(Model):
     n: int
 
 
-class Control(Rate):
-    difference: Difference | None = None
-    p_value: Number = None
-
-
 class Share(Model):
     """A measured figure with its interval."""
 
@@ -158,6 +153,62 @@ class Share(Model):
     def of(cls, estimate: Estimate) -> Self:
         """From an estimate."""
         return cls(value=estimate.value, ci=(estimate.low, estimate.high), n=estimate.n, subjects=estimate.subjects)
+
+
+class CurvePoint(Model):
+    """An edit, or a competitor, at one strength, on validation."""
+
+    strength: float
+    hit: Number
+    ci: Interval = (None, None)
+    n: int = 0
+    drift_kl: Number = None
+    """Mean KL on neutral text, forced."""
+    chosen: bool = False
+
+
+class Control(Rate):
+    """What stands beside an edit on the same prompts, at the strength that was best for it on validation."""
+
+    difference: Difference | None = None
+    p_value: Number = None
+    strength: Number = None
+    forced_kl: Number = None
+    """Mean KL on neutral text with it switched on everywhere."""
+    curve: tuple[CurvePoint, ...] = ()
+    equal_damage: Control | None = None
+    """The same at its best validated strength among those that cost no more forced KL than the edit."""
+
+
+class Fluency(Model):
+    """Edited text going on: perplexity under the base model against that of its own text, and how much it repeats itself."""
+
+    n: int = 0
+    subjects: int = 0
+    perplexity_base: Number = None
+    perplexity_edited: Number = None
+    perplexity_ratio: Share | None = None
+    repetition_base: Number = None
+    """Share of 4-grams of tokens that have occurred before in the same text."""
+    repetition_edited: Share | None = None
+
+
+class Interference(Rate):
+    """An edit's hit with all the recipe's edits at work, on the items on which it was measured alone."""
+
+    difference: Difference | None = None
+    """Alone minus together."""
+    interferes: bool = False
+    """Whether the difference is more than 0.05, or its interval excludes 0."""
+
+
+class Histogram(Model):
+    """Reads of one slot in calibrated units: prompts per bin that ask for its term (on) and that do not (off)."""
+
+    edges: tuple[float, ...]
+    on: tuple[int, ...]
+    off: tuple[int, ...]
+    threshold: Number = None
 
 
 class Drift(Model):

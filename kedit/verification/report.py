@@ -13,8 +13,12 @@ from kedit.files import write_json
 from kedit.verification.figures import (
     Binding,
     Control,
+    CurvePoint,
     DictionaryStats,
+    Fluency,
     Gate,
+    Histogram,
+    Interference,
     Interval,
     Knowledge,
     Layer,
@@ -109,14 +113,9 @@ class Evaluation(Document):
     locality: Locality = Locality()
     dictionary: DictionaryStats | None = None
     layers: tuple[Layer, ...] = ()
+    activations: dict[str, Histogram] = {}
     gates: dict[str, Gate] = {}
     timing: dict[str, float] = {}
-
-
-class CurvePoint(Model):
-    strength: float
-    hit: Number
-    drift_kl: Number = None
 
 
 class Transcript(Model):
@@ -126,6 +125,19 @@ class Transcript(Model):
     after: str
     outcome: str
     accepted: tuple[str, ...] = ()
+    fired: bool = True
+    slots_before: dict[str, Number] = {}
+    """What the relation slots read at the decision position, in calibrated units, as the prompt stands."""
+    slots_after: dict[str, Number] = {}
+    """What they read of the edited state."""
+
+
+class Plateau(Model):
+    """Strengths around the chosen one, on validation, whose hit is within `tolerance` of the hit there."""
+
+    low: float
+    high: float
+    tolerance: float = 0.05
 
 
 class EditResult(Model):
@@ -141,7 +153,13 @@ class EditResult(Model):
     quadrants: dict[Quadrant, SwapQuadrant] = {}
     pairs: tuple[Pair, ...] = ()
     controls: dict[str, dict[Quadrant, Control]] = {}
+    forced_kl: Number = None
+    """Mean KL on neutral text with the edit switched on everywhere."""
     curve: tuple[CurvePoint, ...] = ()
+    plateau: Plateau | None = None
+    fluency: Fluency | None = None
+    together: Interference | None = None
+    """None where the recipe has one edit."""
     transcripts: tuple[Transcript, ...] = ()
 
 
@@ -174,6 +192,11 @@ class Report(Document):
     run: RunInfo = RunInfo()
     edits: tuple[EditResult, ...] = ()
     locality: Locality = Locality()
+    binding: Binding | None = None
+    """Of the run, like `layers`: what its slots read."""
+    layers: tuple[Layer, ...] = ()
+    activations: dict[str, Histogram] = {}
+    """Relation slot -> its reads on unseen carriers and unseen subjects."""
     gates: dict[str, Gate] = {}
     expectations: tuple[JudgedExpectation, ...] = ()
     allow_unverified: bool = False

@@ -17,14 +17,14 @@ from kedit.verification.applying import Applied, applied
 from kedit.verification.binding import accuracy, false_positives, relation_auroc
 from kedit.verification.controls import TOGETHER, Arm
 from kedit.verification.evaluating import fired_gate, with_p_value
-from kedit.verification.figures import Control, Gate, Locality
+from kedit.verification.figures import Control, CurvePoint, Gate, Locality
 from kedit.verification.items import Sample, sample_items
 from kedit.verification.locality import NEUTRAL_N, Damage, damage
 from kedit.verification.measure import ALL_CONTROLS, NULL_LATENTS, control_arms, latent_p_value, measure
 from kedit.verification.metrics import control_summary, select, share, swap_summary
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.readings import binding_readings
-from kedit.verification.report import CHOSEN_ON, CurvePoint, EditResult, Protocol, Report, RunInfo, Transcript
+from kedit.verification.report import CHOSEN_ON, EditResult, Protocol, Report, RunInfo, Transcript
 from kedit.verification.setting import VALIDATION, Setting
 from kedit.verification.statistics import Estimate
 from kedit.verification.verdict import Measured, Measurements, judge

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from kedit.verification.binding import Readings, binding_summary
-from kedit.verification.figures import DictionaryStats, Gate, Knowledge, Layer, Locality, Retention, Share
+from kedit.verification.figures import CurvePoint, DictionaryStats, Gate, Knowledge, Layer, Locality, Retention, Share
 from kedit.verification.metrics import control_summary, drift, retained, swap_summary
 from kedit.verification.outcomes import SwapRow
-from kedit.verification.report import CurvePoint, EditResult, Evaluation, JudgedExpectation, Protocol, Report, RunInfo, Transcript
+from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Protocol, Report, RunInfo, Transcript
 
 TERMS = ("ex:hasCapital", "ex:hasLanguage", "ex:inContinent", "ex:hasDemonym", "ex:borders", "ex:hasReligion")
 LEVELS = {
