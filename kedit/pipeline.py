@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,18 @@ def load_run(path: Path | str, *, model: LanguageModel | None = None, device: st
     return AlignedRun(path, model=model, device=device)
 
 
-def verify(recipe: Path | str, *, run: Path | str | None = None, device: str = "auto", allow_unverified: bool = False) -> Report:
+def verify(
+    recipe: Path | str,
+    *,
+    run: Path | str | None = None,
+    competitors: Sequence[str] = (),
+    device: str = "auto",
+    allow_unverified: bool = False,
+) -> Report:
     """Apply a recipe to its run (`run` wins over the recipe's own), measure it and keep the report."""
     loaded = load_recipe(recipe)
-    return load_run(run_folder(loaded, run), device=device).verify(loaded, allow_unverified=allow_unverified)
+    aligned = load_run(run_folder(loaded, run), device=device)
+    return aligned.verify(loaded, competitors=competitors, allow_unverified=allow_unverified)
 
 
 def ask(run: Path | str, question: str, *, recipe: AnyRecipe | None = None, device: str = "auto") -> dict[str, Any]:

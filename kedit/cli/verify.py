@@ -12,6 +12,14 @@ from kedit.cli import options
 def verify(
     recipe: options.RecipeFile,
     run: options.RunOption = None,
+    competitors: Annotated[
+        str,
+        typer.Option(
+            "--competitors",
+            metavar="all|A,B",
+            help="Compare also with: reft_r1, das_r1, das_r8, linear_probe, function_vector, best_latent, permuted_answers.",
+        ),
+    ] = "",
     device: options.Device = None,
     allow_unverified: Annotated[
         bool, typer.Option("--allow-unverified", help="Exit 0 although the recipe expects nothing.")
@@ -22,6 +30,7 @@ def verify(
     from kedit import pipeline
     from kedit.reporting import terminal
 
-    report = pipeline.verify(recipe, run=run, device=device or "auto", allow_unverified=allow_unverified)
+    named = tuple(name.strip() for name in competitors.split(",") if name.strip())
+    report = pipeline.verify(recipe, run=run, competitors=named, device=device or "auto", allow_unverified=allow_unverified)
     options.print_json(report.document()) if json else terminal.print_report(report)
     raise typer.Exit(report.exit_code)

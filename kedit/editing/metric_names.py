@@ -27,6 +27,9 @@ LOCALITY_METRICS: Final[dict[str, str]] = {
     "drift_kl_p95": "95th percentile of the same KL, in nats",
     "scope_leak": "share of prompts out of scope at which the edit fired",
     "scope_miss": "share of prompts in scope at which the edit did not fire",
+    "perplexity_ratio": "perplexity, under the base model, of edited text going on, divided by that of the model's own text",
+    "repetition": "share of 4-grams of tokens in edited text that have occurred before in it",
+    "interference": "hit of an edit alone minus its hit with all edits of the recipe at work, on the same prompts",
     "read_back": "mean absolute error between the slot values an edit asks for and those read back from the edited state",
 }
 
@@ -45,6 +48,7 @@ CORPORA: Final[dict[str, str]] = {
     "neutral": "our own neutral text, every position",
     "other_relations": "the same subjects asked about relations that the edit does not touch",
     "other_subjects": "subjects outside the edit's scope",
+    "same_relation": "what an amplified relation is asked and already answers rightly",
 }
 QUADRANTS: Final[tuple[str, ...]] = (
     "seen_template_seen_subject",
@@ -68,12 +72,12 @@ FIXED_CONTROLS: Final[dict[str, str]] = {
 }
 EXTRA_CONTROLS: Final[dict[str, str]] = {
     "reft_r1": "rank-1 ReFT",
-    "das": "distributed alignment search",
-    "linear_probe": "the direction of a linear probe for the target",
-    "function_vector": "function vector of the target relation",
-    "best_latent": "the best single unsupervised latent",
-    "published_edit": "the published experiment's edit of the input embedding",
-    "permuted_answers": "the edit's training on permuted answers",
+    "das_r1": "distributed alignment search, rank 1",
+    "das_r8": "distributed alignment search, rank 8",
+    "linear_probe": "the directions of a logistic probe that tells the relations apart",
+    "function_vector": "function vectors: mean outputs of the attention heads that carry the relation",
+    "best_latent": "the best single latent of the unsupervised dictionary for source and target",
+    "permuted_answers": "write rows trained like the edit's, on the answers of other subjects",
 }
 CONTROLS: Final[dict[str, str]] = FIXED_CONTROLS | EXTRA_CONTROLS
 
@@ -88,6 +92,9 @@ LOWER_IS_BETTER: Final[frozenset[str]] = frozenset(
         "drift_kl_p95",
         "scope_leak",
         "scope_miss",
+        "perplexity_ratio",
+        "repetition",
+        "interference",
         "read_back",
         "false_positive_rate",
     }

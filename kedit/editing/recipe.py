@@ -32,13 +32,13 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 When = Literal["asked", "always"]
 Steps = Literal["prompt", "asked", "all"]
 
-SHARES = frozenset(METRICS) - {"drift_kl", "drift_kl_p95", "read_back"}
+SHARES = frozenset(METRICS) - {"drift_kl", "drift_kl_p95", "read_back", "perplexity_ratio", "interference"}
 """Metrics that lie between 0 and 1."""
 FORCIBLE = frozenset({"retention", "drift_kl", "drift_kl_p95"})
 _CORPORA_OF: dict[str, tuple[str, ...]] = {
-    "drift_kl": tuple(CORPORA),
-    "drift_kl_p95": tuple(CORPORA),
-    "retention": ("other_relations", "other_subjects"),
+    "drift_kl": ("neutral", "other_relations", "other_subjects"),
+    "drift_kl_p95": ("neutral", "other_relations", "other_subjects"),
+    "retention": ("other_relations", "other_subjects", "same_relation"),
 }
 
 
@@ -155,6 +155,8 @@ class Verify(_Strict):
     locality_n: PositiveInt = 1000
     """Items of each figure of damage."""
     seed: Annotated[int, Field(ge=0)] = 0
+    max_drift_kl: Annotated[FiniteFloat | None, Field(gt=0)] = None
+    """Damage budget of `strength: auto`: the most nats by which the edit, forced, may move neutral text on average."""
 
     @field_validator("controls")
     @classmethod
@@ -263,9 +265,7 @@ def problems(recipe: Recipe) -> Iterator[tuple[Location, str, str | None]]:
 
 
 def _edit_problems(edit: Edit, at: Location) -> Iterator[tuple[Location, str, str | None]]:
-    if isinstance(strength := getattr(edit, "strength", None), KlStrength):
-        advice = "Write `strength: auto`, or a number in calibrated units (1 = as strongly on as when the relation is asked for)."
-        yield (*at, "strength"), "strengths by KL are not supported by this version", advice
+    strength = getattr(edit, "strength", None)
     if edit.op == "amplify" and isinstance(strength, float) and strength < 0:
         yield (*at, "strength"), f"a slot cannot be amplified {strength:g} times", "Use a number above 1, or `op: suppress`."
     if edit.scope.steps == "asked" and edit.scope.when == "always":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import Literal, TypedDict, assert_never
 
 from kedit.curriculum.slots import Slot, SlotMap
+from kedit.editing.metric_names import CONTROLS, EXTRA_CONTROLS
 from kedit.editing.reading import VALUES_REFUSED
 from kedit.editing.recipe import (
     Amplify,
@@ -42,7 +43,9 @@ class ResolvedEdit:
     target: int | None = None
     target_iri: str | None = None
     strength: float | None = None
-    """Calibrated units; None: the strength that calibration chose (`auto`)."""
+    """Calibrated units; None: one that validation chooses (`auto`, or by `kl`)."""
+    kl: float | None = None
+    """Forced KL on neutral text, in nats, that the strength is to spend."""
     subjects: frozenset[str] | None = None
     """IRIs of the subjects in scope; None: everyone, so that no text is looked at."""
     when: When = "asked"
@@ -77,6 +80,17 @@ class ResolvedRecipe:
             if edit.id == id:
                 return edit
         raise InputError(f"no edit {id!r}", advice=did_you_mean(id, [edit.id for edit in self.edits]))
+
+
+def with_controls(resolved: ResolvedRecipe, names: Iterable[str]) -> ResolvedRecipe:
+    """The recipe with more controls on demand (`all`: every one); InputError with the nearest name for an unknown one."""
+    added: list[str] = []
+    for name in names:
+        if name not in ("all", *CONTROLS):
+            raise InputError(f"unknown competitor {name!r}", advice=did_you_mean(name, ["all", *EXTRA_CONTROLS]))
+        added += list(EXTRA_CONTROLS) if name == "all" else [name]
+    controls = tuple(dict.fromkeys((*resolved.verify.controls, *added)))
+    return replace(resolved, verify=resolved.verify.model_copy(update={"controls": controls}))
 
 
 def resolve(recipe: Recipe, ontology: Ontology, slots: SlotMap, *, graph: Path | None = None) -> ResolvedRecipe:
@@ -124,7 +138,7 @@ class _Binder:
             slot_iri=gate.iri,
             target=target.index if target else None,
             target_iri=target.iri if target else None,
-            strength=_strength(edit),
+            **_strength(edit),
             subjects=self.subjects(edit.scope.subjects, (*at, "scope", "subjects")),
             when=edit.when,
             steps=edit.scope.steps,
@@ -208,6 +222,11 @@ class _Binder:
         return frozenset(found & self.ontology.individuals.keys())
 
 
+class _Strength(TypedDict):
+    strength: float | None
+    kl: float | None
+
+
 def instances(ontology: Ontology, cls: str) -> frozenset[str]:
     """IRIs of the individuals of a class and of its subclasses."""
     return frozenset(
@@ -217,14 +236,14 @@ def instances(ontology: Ontology, cls: str) -> frozenset[str]:
     )
 
 
-def _strength(edit: Edit) -> float | None:
+def _strength(edit: Edit) -> _Strength:
     match edit:
         case Suppress():
-            return 0.0
+            return {"strength": 0.0, "kl": None}
         case Swap() | Amplify() | Set():
             if isinstance(edit.strength, KlStrength):
-                raise InputError("strengths by KL are not supported by this version", advice="Use `auto` or a number.")
-            return None if edit.strength == "auto" else float(edit.strength)
+                return {"strength": None, "kl": edit.strength.kl}
+            return {"strength": None if edit.strength == "auto" else float(edit.strength), "kl": None}
         case _:
             assert_never(edit)
 

@@ -167,6 +167,11 @@ def _cache(pairs: Sequence[KeysValues | None], lm: LanguageModel, drop_last: boo
     return cache
 
 
+def replay(prefix: Prefix, lm: LanguageModel) -> DynamicCache:
+    """A cache of everything before the decision token, which is to be computed anew."""
+    return _cache(prefix.cache, lm, drop_last=True)
+
+
 class _Inject(nn.Module):
     """Stands where a block stood and answers with given hidden states."""
 

@@ -56,3 +56,21 @@ def residual_hook(block: nn.Module, edit: Edit) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def input_hook(module: nn.Module, edit: Edit) -> Iterator[None]:
+    """Call `edit` on the first positional input of `module` in every forward pass inside the `with` block.
+
+    As `residual_hook`, for what goes into a module: a tensor that is returned takes the input's place, None leaves it.
+    """
+
+    def hook(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:
+        changed = edit(inputs[0])
+        return None if changed is None else (changed, *inputs[1:])
+
+    handle = module.register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -105,11 +105,11 @@ def train_control(
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
         D = rows._replace(free=free * unit).D
-        strength, left = (_drawn(bounds, len(part.x), generator) for bounds in (jitter, rest))
+        strength, left = (drawn(bounds, len(part.x), generator) for bounds in (jitter, rest))
         edited = part.x + swap_delta(part.x @ W + b, D, part.source, part.target, strength, left)
         return answer_loss(part.logits(edited), part.answers).mean()
 
-    return rows._replace(free=_fit(start / unit, loss, steps, lr, label) * unit).D
+    return rows._replace(free=fit(start / unit, loss, steps, lr, label) * unit).D
 
 
 def train_vectors(
@@ -134,15 +134,16 @@ def train_vectors(
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
-        strength, left = (_drawn(bounds, len(part.x), generator)[:, None] for bounds in (jitter, rest))
+        strength, left = (drawn(bounds, len(part.x), generator)[:, None] for bounds in (jitter, rest))
         move = strength * free[part.target] - (1 - left) * free[part.source]
         edited = part.x + move * unit
         return answer_loss(part.logits(edited), part.answers).mean()
 
-    return _fit(start / unit, loss, steps, lr, label) * unit
+    return fit(start / unit, loss, steps, lr, label) * unit
 
 
-def _fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: float, label: str) -> Tensor:
+def fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: float, label: str) -> Tensor:
+    """Minimise a stochastic loss from `start` on: Adam, a short warm-up, cosine decay. Returns what `start` became."""
     free = start.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([free], lr=lr, betas=(0.9, 0.98))
     with fast_training(), progress(label, steps, "step") as advance:
@@ -157,7 +158,8 @@ def _fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: flo
     return free.detach()
 
 
-def _drawn(bounds: tuple[float, float], n: int, generator: torch.Generator) -> Tensor:
+def drawn(bounds: tuple[float, float], n: int, generator: torch.Generator) -> Tensor:
+    """[n] numbers, uniform between `bounds`."""
     return bounds[0] + (bounds[1] - bounds[0]) * torch.rand(n, generator=generator)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,14 @@ from kedit.curriculum.answers import matchers
 from kedit.curriculum.prompts import PromptSet
 from kedit.curriculum.slots import SlotMap
 from kedit.editing import Recipe, ResolvedRecipe, as_recipe, resolve
+from kedit.editing.resolving import with_controls
 from kedit.errors import InputError
-from kedit.files import read_json
+from kedit.files import digest, read_json
 from kedit.manifest import Manifest
 from kedit.ontology import Ontology, load_ontology
 from kedit.runs import Run
 from kedit.stages.job import EVALUATION, KNOWLEDGE, LAYERS, MODEL, ONTOLOGY, PROMPTS, SETTLED, SLOTS, VECTORS
-from kedit.stages.reports import measured_report, save_report
+from kedit.stages.reports import KeptStrengths, measured_report, save_report
 from kedit.stages.slots import load_vectors, sae_folder
 
 if TYPE_CHECKING:
@@ -117,16 +118,29 @@ class AlignedRun:
         self._check(lm)
         return lm
 
+    @property
+    def directory(self) -> Run:
+        """The run directory, open for reading."""
+        return self._run
+
+    @property
+    def slots_hash(self) -> str:
+        """What the slots and the vectors beside them are told by."""
+        return digest([self.manifest.stages[name].outputs for name in ("slot training", "vectors")])
+
     @cached_property
     def setting(self) -> Setting:
         """The run as it is measured."""
+        return self._setting(self.lm)
+
+    def _setting(self, lm: LanguageModel) -> Setting:
         from kedit.verification.setting import Setting
 
         vectors, strength = load_vectors(self._run.file(VECTORS))
         terms = [slot.iri for slot in self.slots.slots]
         relations = [slot.iri for slot in self.slots.relations]
         return Setting(
-            lm=self.lm,
+            lm=lm,
             sae=self.sae,
             ontology=self.ontology,
             slots=self.slots,
@@ -170,12 +184,27 @@ class AlignedRun:
         resolved = self.resolve(recipe)
         if model is not None:
             self._check(model)
-        with edited(model or self.lm, self.sae, resolved, self.ontology, carriers=self.prompts.carriers) as handle:
+        lm = model or self.lm
+        resolved = self._settled(resolved, lm)
+        with edited(lm, self.sae, resolved, self.ontology, carriers=self.prompts.carriers) as handle:
             yield handle
 
-    def verify(self, recipe: AnyRecipe, *, allow_unverified: bool = False) -> Report:
-        """Measure what a recipe does, and hold it against what it expects; the report is kept under reports/."""
-        resolved = self.resolve(recipe)
+    def _settled(self, resolved: ResolvedRecipe, lm: LanguageModel) -> ResolvedRecipe:
+        """The recipe at the very strengths at which it is verified: what validation has to choose is chosen, once."""
+        from kedit.verification.strengths import settle
+
+        if all(edit.strength is not None for edit in resolved.edits):
+            return resolved
+        setting = self.setting if lm is self.lm else self._setting(lm)
+        return settle(setting, resolved, KeptStrengths(self.path), self.slots_hash)[0]
+
+    def verify(self, recipe: AnyRecipe, *, competitors: Sequence[str] = (), allow_unverified: bool = False) -> Report:
+        """Measure what a recipe does, and hold it against what it expects; the report is kept under reports/.
+
+        `competitors`: names of controls on demand (`all` for every one) beside those that the recipe names; each is trained
+        once per run. InputError for an unknown name.
+        """
+        resolved = with_controls(self.resolve(recipe), competitors)
         report, rows = measured_report(self, resolved, allow_unverified=allow_unverified)
         save_report(self.path, resolved.name, report, rows)
         return report

@@ -134,7 +134,14 @@ def slots_alone(layer: int, slots: Calibrated) -> AlignedSAE:
     return AlignedSAE.with_slots(layer, no_bank(len(slots.W)), slots.W, slots.b, slots.D, slots.threshold)
 
 
-def setting_of(job: Job, sae: AlignedSAE, vectors: Mapping[str, Tensor] | None = None, **chosen: float) -> Setting:
+def setting_of(
+    job: Job,
+    sae: AlignedSAE,
+    vectors: Mapping[str, Tensor] | None = None,
+    *,
+    strength: float = 1.0,
+    diff_means_strength: float = 1.0,
+) -> Setting:
     """The run as it is measured, with this dictionary."""
     states = reading(job, job.lm).states.get(sae.layer)
     by_id = {} if states is None else dict(zip((prompt.id for prompt in job.prompts.prompts), states, strict=True))
@@ -149,7 +156,8 @@ def setting_of(job: Job, sae: AlignedSAE, vectors: Mapping[str, Tensor] | None =
         trained_pairs=trained_pairs(job.relations, job.cfg.seed),
         vectors=dict(vectors or {}),
         states=by_id,
-        **chosen,
+        strength=strength,
+        diff_means_strength=diff_means_strength,
     )
 
 

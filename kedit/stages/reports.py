@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedit.files import read_json
+from kedit.errors import InputError
+from kedit.files import read_json, write_json
 
 if TYPE_CHECKING:
     from kedit.editing import ResolvedRecipe
@@ -16,9 +20,54 @@ if TYPE_CHECKING:
 
 def measured_report(run: AlignedRun, resolved: ResolvedRecipe, *, allow_unverified: bool) -> tuple[Report, list[SwapRow]]:
     """The report of a resolved recipe, and every generated answer behind it."""
+    from kedit.editing.metric_names import EXTRA_CONTROLS
     from kedit.verification.verifying import verify_recipe
 
-    return verify_recipe(run.setting, resolved, run=run.info, allow_unverified=allow_unverified)
+    setting = run.setting
+    if any(name in EXTRA_CONTROLS for name in resolved.verify.controls):
+        from kedit.stages.competitors import donors, load_competitors
+
+        found = load_competitors(run, resolved.verify.controls)
+        setting = replace(setting, competitors=found, donors=donors(run))
+    return verify_recipe(
+        setting,
+        resolved,
+        run=run.info,
+        evaluation=run.evaluation if run.directory.done("evaluation") else None,
+        settled=KeptStrengths(run.path),
+        salt=run.slots_hash,
+        allow_unverified=allow_unverified,
+    )
+
+
+class KeptStrengths(MutableMapping[str, Any]):
+    """Strengths that validation chose, one small file each under strengths/; where that cannot be written, in memory."""
+
+    def __init__(self, run: Path) -> None:
+        self._folder = run / "strengths"
+        self._here: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._here:
+            path = self._folder / f"{key}.json"
+            if not path.is_file():
+                raise KeyError(key)
+            self._here[key] = read_json(path)
+        return self._here[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._here[key] = value
+        with suppress(OSError, InputError):
+            write_json(self._folder / f"{key}.json", value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._here[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._here)
+
+    def __len__(self) -> int:
+        return len(self._here)
 
 
 def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Path:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kedit.verification.evaluating import Evaluated
     from kedit.verification.report import Evaluation, RunInfo
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 
 
 def evaluate(job: Job) -> None:
@@ -64,6 +64,7 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
             "locality": measured.locality,
             "dictionary": DictionaryStats.model_validate(stats),
             "layers": [Layer.model_validate(row | {"chosen": row["hook_point"] == sae.hook_point}) for row in rows],
+            "activations": measured.activations,
             "gates": measured.gates,
         }
     )

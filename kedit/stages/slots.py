@@ -45,7 +45,14 @@ def train_slots(job: Job) -> None:
     from kedit.stages.examples import TARGET
 
     layer = chosen_layer(job)
-    size = {"prompts": PROMPTS, "steps": _steps(job), "batch": BATCH, "target": TARGET, "strengths": STRENGTHS, "items": ITEMS}
+    size = {
+        "prompts": PROMPTS,
+        "steps": control_steps(job),
+        "batch": BATCH,
+        "target": TARGET,
+        "strengths": STRENGTHS,
+        "items": ITEMS,
+    }
     if job.cfg.preset == "paper":
         from kedit.stages.published import sizes
 
@@ -62,7 +69,7 @@ def train_slots(job: Job) -> None:
 def train_baselines(job: Job) -> None:
     """Vectors that the slots are compared with: training/vectors.safetensors."""
     layer = chosen_layer(job)
-    size = {"prompts": PROMPTS, "steps": _steps(job), "batch": BATCH, "strengths": VECTOR_STRENGTHS, "items": ITEMS}
+    size = {"prompts": PROMPTS, "steps": control_steps(job), "batch": BATCH, "strengths": VECTOR_STRENGTHS, "items": ITEMS}
     inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed}
     with job.stage("vectors", inputs, VECTORS_VERSION, [VECTORS], after=["slot training"]) as stage:
         if stage.needed:
@@ -73,7 +80,7 @@ def train_baselines(job: Job) -> None:
             from kedit.stages.validating import best_strength, validation_items
 
             means, data = mean_differences(job, layer), swaps_at(job, layer)
-            trained = train_vectors(data, means, steps=_steps(job), batch=min(BATCH, len(data)), seed=job.cfg.seed)
+            trained = train_vectors(data, means, steps=control_steps(job), batch=min(BATCH, len(data)), seed=job.cfg.seed)
             vectors = {"diff_means": means, "trained_vector": trained}
             setting = setting_of(job, load_aligned(job), vectors)
             items = validation_items(setting, ITEMS, job.cfg.seed)
@@ -113,7 +120,8 @@ def swaps_at(job: Job, layer: int) -> SwapData:
     return job.swaps[layer]
 
 
-def _steps(job: Job) -> int:
+def control_steps(job: Job) -> int:
+    """Steps of training write rows, and of everything that is compared with them."""
     return TAUGHT_STEPS if job.settled["taught"] else STEPS
 
 
@@ -138,7 +146,9 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
         # What a taught copy writes are its lessons, which do ask.
         states = add_silence(states, background_states(job, layer).training)
     reader = fit_reader(job, layer, states)
-    rows = fit_rows(job, swaps_at(job, layer), reader, mean_differences(job, layer), _steps(job), BATCH, "training write rows")
+    rows = fit_rows(
+        job, swaps_at(job, layer), reader, mean_differences(job, layer), control_steps(job), BATCH, "training write rows"
+    )
     slots = calibrated(reader, all_rows(job, states, rows), states, valid)
     return _assembled(job, layer, load_bank(job), slots, states, STRENGTHS)
 

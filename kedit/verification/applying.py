@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -26,6 +27,11 @@ class Applied(NamedTuple):
     def named_slots(self) -> frozenset[int]:
         """Slots that the edits name."""
         return frozenset(slot for edit in self.edits for slot in (edit.slot, edit.target) if slot is not None)
+
+    @property
+    def numbered(self) -> tuple[ResolvedEdit, ...]:
+        """The edits with these strengths as their own."""
+        return tuple(replace(edit, strength=strength) for edit, strength in zip(self.edits, self.strengths, strict=True))
 
     def forced(self) -> Applied:
         """The same without gates and scopes."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
-from kedit.verification.figures import Binding, BindingQuadrant, Confusion
+from kedit.verification.figures import Binding, BindingQuadrant, Confusion, Histogram
 from kedit.verification.statistics import EMPTY, Estimate, auroc, bootstrap_ci
 
 NONE: Final = -1
@@ -109,3 +109,27 @@ def binding_summary(readings: Readings, *, seed: int = 0) -> Binding:
             "negatives": int((readings.asked == NONE).sum()),
         }
     )
+
+
+BINS: Final = 32
+
+
+def activations(readings: Readings, thresholds: Sequence[float], quadrant: str = HEADLINE_QUADRANT) -> dict[str, Histogram]:
+    """Histograms of every relation slot's reads: where its relation is asked (on), and everywhere else in the quadrant (off).
+
+    Negatives count as off. Bins are common to all slots, so that their distributions can be laid side by side.
+    """
+    inside = np.array([name == quadrant for name in readings.quadrants], dtype=bool) | (readings.asked == NONE)
+    values = readings.values[inside]
+    if not values.size:
+        return {}
+    low, high = (float(np.floor(values.min() * 4) / 4), float(np.ceil(values.max() * 4) / 4))
+    edges = np.linspace(low, max(high, low + 0.25), BINS + 1)
+    found = {}
+    for column, label in enumerate(readings.labels):
+        on = readings.asked[inside] == column if readings.on is None else readings.on[inside, column]
+        counts = [np.histogram(values[mask, column], bins=edges)[0].tolist() for mask in (on, ~on)]
+        found[label] = Histogram(
+            edges=tuple(edges.tolist()), on=tuple(counts[0]), off=tuple(counts[1]), threshold=thresholds[column]
+        )
+    return found

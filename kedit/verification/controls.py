@@ -124,7 +124,7 @@ def propose(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
         "trained_vector": _vector,
         "interchange": _interchange,
     }
-    return makers[arm.control](context, arm, batch, picks)
+    return makers.get(arm.control, _competitor)(context, arm, batch, picks)
 
 
 def _noop(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
@@ -236,14 +236,59 @@ def _vector(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
     if strength is None and arm.control == "diff_means":
         strength = setting.diff_means_strength
     strengths = [strength] * len(picks) if strength is not None else _own_strengths(context, arm, picks)
-    place = {slot.index: row for row, slot in enumerate(setting.slots.relations)}
-    vectors = setting.vectors[arm.control].float()
-    target = vectors[[place[item.edit.target or 0] for _, item in picks]]
-    source = vectors[[place[item.edit.slot] for _, item in picks]]
-    scale = torch.tensor(strengths)[:, None]
-    move = scale * target - source if arm.control == "trained_vector" else scale * (target - source)
-    x = _states(batch, picks) + move
-    return Proposed(picks, x, torch.ones(len(picks), dtype=torch.bool), strengths)
+    return _moved(context, arm, batch, picks, strengths)
+
+
+def _competitor(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
+    """A trained competitor, without a gate; swaps only."""
+    picks = [(row, item) for row, item in picks if item.edit.op == "swap"]
+    if arm.control not in context.setting.competitors or not picks:
+        return _nothing(context, batch)
+    return _moved(context, arm, batch, picks, [1.0 if arm.strength is None else arm.strength] * len(picks))
+
+
+def _moved(context: Context, arm: Arm, batch: Batch, picks: Picks, strengths: list[float]) -> Proposed:
+    source = torch.tensor([item.edit.slot for _, item in picks])
+    target = torch.tensor([item.edit.target for _, item in picks])
+    names = [item.prompt.id for _, item in picks]
+    x = moved(context.setting, arm.control, _states(batch, picks), source, target, torch.tensor(strengths), context.seed, names)
+    return Proposed(list(picks), x, torch.ones(len(picks), dtype=torch.bool), strengths)
+
+
+def moved(
+    setting: Setting,
+    name: str,
+    x: Tensor,
+    source: Tensor,
+    target: Tensor,
+    strength: Tensor,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+) -> Tensor:
+    """States x [n, d] after a vector or a competitor; `source`, `target` [n] are slot indices, of relations.
+
+    `names` [n] choose the donors of an interchange, by hash (default: by place).
+    """
+    place = torch.full((len(setting.slots),), -1)
+    place[setting.relation_slots] = torch.arange(len(setting.relations))
+    source, target = place[source], place[target]
+    if name in setting.vectors:
+        vectors = setting.vectors[name].float()
+        scale = strength[:, None]
+        to, off = vectors[target], vectors[source]
+        return x + (scale * to - off if name == "trained_vector" else scale * (to - off))
+    return setting.competitors[name].apply(x, source, target, strength, _donors(setting, target, seed, names))
+
+
+def _donors(setting: Setting, target: Tensor, seed: int, names: Sequence[str] | None) -> Tensor | None:
+    """Natural states [n, d] of other subjects asked for each target, chosen by hash."""
+    if not setting.donors:
+        return None
+    rows = []
+    for i, relation in enumerate(target.tolist()):
+        pool = setting.donors[setting.relations[relation]]
+        rows.append(pool[int(unit_hash("donor", seed, names[i] if names else i, relation) * len(pool))])
+    return torch.stack(rows)
 
 
 def _interchange(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
 from kedit.verification.applying import applied
-from kedit.verification.binding import binding_summary
+from kedit.verification.binding import activations, binding_summary
 from kedit.verification.controls import Arm
-from kedit.verification.figures import Binding, Control, Gate, Locality, Swap
+from kedit.verification.figures import Binding, Control, Gate, Histogram, Locality, Swap
 from kedit.verification.items import Cap, sample_items
 from kedit.verification.locality import LOCALITY_N, NEUTRAL_N, Damage, damage
 from kedit.verification.measure import (
@@ -39,6 +39,7 @@ class Evaluated:
     gates: dict[str, Gate]
     rows: tuple[SwapRow, ...]
     damage: Damage
+    activations: dict[str, Histogram] = field(default_factory=dict)
     timing: dict[str, float] = field(default_factory=dict)
 
 
@@ -61,7 +62,9 @@ def evaluate_run(
     """
     clock = _Clock()
     edits = [setting.swap(*pair) for pair in (setting.pairs if pairs is None else pairs)]
-    binding = binding_summary(binding_readings(setting), seed=seed)
+    readings = binding_readings(setting)
+    binding = binding_summary(readings, seed=seed)
+    thresholds = setting.sae.threshold[setting.sae.n_free :][setting.relation_slots].tolist()
     clock.lap("binding")
     sample = sample_items(setting, edits, quadrants=QUADRANTS, cap=per_pair, seed=seed)
     arms = {Arm(EDIT): sample.items} | control_arms(sample, controls, (HEADLINE_QUADRANT,), controls_per_pair)
@@ -83,6 +86,7 @@ def evaluate_run(
         gates=sample.gates | fired_gate(rows),
         rows=tuple(rows),
         damage=around,
+        activations=activations(readings, thresholds),
         timing=clock.laps,
     )
 

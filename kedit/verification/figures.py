@@ -167,6 +167,14 @@ class CurvePoint(Model):
     chosen: bool = False
 
 
+class Plateau(Model):
+    """Strengths around the chosen one, on validation, whose hit is within `tolerance` of the hit there."""
+
+    low: float
+    high: float
+    tolerance: float = 0.05
+
+
 class Control(Rate):
     """What stands beside an edit on the same prompts, at the strength that was best for it on validation."""
 

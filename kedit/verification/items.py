@@ -3,7 +3,7 @@
 An item of
 - swap r -> r': a prompt about r (or a relation below r) for a subject that has a fact of r'; r' counts;
 - suppress r: a prompt about r; the answer of its own relation counts, by being gone;
-- amplify r: a prompt about r; the answer of its own relation counts;
+- amplify r: a prompt about r that the unedited model does not answer rightly; the answer of its own relation counts;
 - set r: a text that names a subject of r and asks nothing; r counts.
 """
 
@@ -105,6 +105,8 @@ def _by_hash(prompts: Iterable[Prompt], seed: int) -> list[Prompt]:
 def _candidates(setting: Setting, edit: ResolvedEdit, prompts: Iterable[Prompt], cell: str) -> Iterator[Item]:
     for prompt in prompts:
         if prompt.subject is None or not in_scope(prompt, edit):
+            continue
+        if edit.op == "amplify" and setting.hits.get(prompt.id, False):
             continue
         target = _counted_relation(prompt, edit)
         if target is None or target not in setting.matchers or not setting.ontology.values(target, prompt.subject):

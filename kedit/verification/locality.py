@@ -2,6 +2,7 @@
 
 - retention: known answers that the unedited model gives on this very prompt and that stay hits: of relations that no edit
   names, and, for scoped edits, of subjects out of scope;
+- same_relation: what an amplified relation is asked and already answers rightly must stay right, too;
 - drift: KL(base || edited) at the first answer position of those prompts, and at the positions of neutral text;
 - leak, miss: gates that open where nothing asks for the edit, gates that stay shut where something does;
 - read-back and moved slots: what the edited state says of itself.
@@ -31,7 +32,8 @@ from kedit.verification.verdict import Measured
 
 LOCALITY_N: Final = 600
 NEUTRAL_N: Final = 1000
-CORPORA: Final = ("other_relations", "other_subjects")
+CORPORA: Final = ("other_relations", "other_subjects", "same_relation")
+OUT_OF_SCOPE: Final = ("other_relations", "other_subjects")
 
 
 class Case(NamedTuple):
@@ -74,11 +76,13 @@ class Damage:
         ]
         for name, corpus in self.corpora.items():
             for mode in ("scoped", "forced"):
-                mean, p95 = drift_estimates(corpus.kl[mode], corpus.clusters, seed=self.seed)
-                found.append(Measured("drift_kl", mean, edit=edit, on=name, forced=mode == "forced"))
-                found.append(Measured("drift_kl_p95", p95, edit=edit, on=name, forced=mode == "forced"))
+                forced = mode == "forced"
+                if corpus.kl[mode]:
+                    mean, p95 = drift_estimates(corpus.kl[mode], corpus.clusters, seed=self.seed)
+                    found.append(Measured("drift_kl", mean, edit=edit, on=name, forced=forced))
+                    found.append(Measured("drift_kl_p95", p95, edit=edit, on=name, forced=forced))
                 if corpus.kept[mode]:
-                    found.append(Measured("retention", self._kept(corpus, mode), edit=edit, on=name, forced=mode == "forced"))
+                    found.append(Measured("retention", self._kept(corpus, mode), edit=edit, on=name, forced=forced))
         return found
 
     def locality(self) -> Locality:
@@ -161,7 +165,9 @@ def _corpus(prompt: Prompt, work: Applied, protect: frozenset[str]) -> str | Non
     if prompt.relation in protect or not any(slot in prompt.slots for slot in work.named_slots):
         return "other_relations"
     gating = [edit for edit in work.edits if asks(prompt, edit)]
-    return "other_subjects" if gating and not any(in_scope(prompt, edit) for edit in gating) else None
+    if gating and not any(in_scope(prompt, edit) for edit in gating):
+        return "other_subjects"
+    return "same_relation" if gating and all(edit.op == "amplify" for edit in gating) else None
 
 
 def _prompts_that_stay(setting: Setting, works: Sequence[Applied], cases: Sequence[Case], corpora: dict[str, Corpus]) -> None:
@@ -172,6 +178,8 @@ def _prompts_that_stay(setting: Setting, works: Sequence[Applied], cases: Sequen
         covered = [scopes.covered(works[case.work].edits, [case.prompt.text])[0] for case in mine]
         scoped, forced, fired = drift_at(setting, batch.prefix, works, [case.work for case in mine], covered)
         for i, case in enumerate(mine):
+            if case.corpus not in OUT_OF_SCOPE:
+                continue
             corpus = corpora[case.corpus]
             corpus.clusters.append(str(case.prompt.subject))
             corpus.kl["scoped"].append(scoped[i])
@@ -220,8 +228,8 @@ def _is_known(setting: Setting, prompt: Prompt) -> bool:
 
 def _leak(setting: Setting, works: Sequence[Applied], cases: Sequence[Case], corpora: dict[str, Corpus], seed: int) -> Estimate:
     """Share of prompts out of scope at which edits fired: other relations, other subjects, and negatives."""
-    fired = [flag for name in CORPORA if name in corpora for flag in corpora[name].fired]
-    clusters = [name for corpus in CORPORA if corpus in corpora for name in corpora[corpus].clusters]
+    fired = [flag for name in OUT_OF_SCOPE if name in corpora for flag in corpora[name].fired]
+    clusters = [name for corpus in OUT_OF_SCOPE if corpus in corpora for name in corpora[corpus].clusters]
     negatives = evaluation_negatives(setting)
     groups: dict[int, list[Prompt]] = defaultdict(list)
     for prompt in negatives:

@@ -76,6 +76,34 @@ def neutral_drift(
     return found
 
 
+@torch.no_grad()
+def forced_drifts(
+    setting: Setting, movers: Sequence[Callable[[Tensor], Tensor]], *, n: int, seed: int = 0, sentences: Sequence[str]
+) -> list[list[float]]:
+    """KL in nats at the same `n` positions of `sentences` under each of `movers`: states [b, d] -> states [b, d]."""
+    ids = setting.lm.encode_batch(list(sentences))
+    everywhere = [(i, token) for i, row in enumerate(ids) for token in range(1, len(row))]
+    everywhere.sort(key=lambda place: unit_hash("neutral position", seed, *place))
+    chosen: dict[int, list[Position]] = defaultdict(list)
+    for i, token in everywhere[:n]:
+        chosen[i].append(Position(i, token, 0))
+    layer = setting.sae.layer
+    found: list[list[float]] = [[] for _ in movers]
+    order = sorted(chosen, key=lambda i: len(ids[i]))
+    for start in range(0, len(order), SENTENCES_PER_BATCH):
+        part = order[start : start + SENTENCES_PER_BATCH]
+        for prefix, _ in _prefixes(setting, [ids[i] for i in part], [sorted(chosen[i]) for i in part]):
+            state = prefix.states[layer]
+            x = state.float().cpu()
+            made = torch.cat([mover(x) for mover in movers])
+            rows = torch.arange(len(x), device=state.device).repeat(len(movers))
+            several = prefix.rows(rows)
+            logits = setting.continuation.logits(several, made.to(state))[:, -1]
+            for number, values in enumerate(kl(several.logits, logits).cpu().split(len(x))):
+                found[number] += values.tolist()
+    return found
+
+
 def _beginning(setting: Setting, ids: Sequence[Sequence[int]], position: Position) -> str:
     return setting.lm.decode(ids[position.sentence][: position.token + 1])
 

@@ -26,6 +26,7 @@ from kedit.verification.figures import (
     Model,
     Number,
     Pair,
+    Plateau,
     Quadrant,
     Swap,
     SwapQuadrant,
@@ -132,14 +133,6 @@ class Transcript(Model):
     """What they read of the edited state."""
 
 
-class Plateau(Model):
-    """Strengths around the chosen one, on validation, whose hit is within `tolerance` of the hit there."""
-
-    low: float
-    high: float
-    tolerance: float = 0.05
-
-
 class EditResult(Model):
     """What one edit of a recipe did."""
 
@@ -153,14 +146,17 @@ class EditResult(Model):
     quadrants: dict[Quadrant, SwapQuadrant] = {}
     pairs: tuple[Pair, ...] = ()
     controls: dict[str, dict[Quadrant, Control]] = {}
-    forced_kl: Number = None
-    """Mean KL on neutral text with the edit switched on everywhere."""
+    strength_how: Literal["given", "auto", "budget", "none"] = "given"
+    """`auto`: chosen on validation; `budget`: what the KL asked for buys; `none`: there is nothing to choose."""
+    locality: Locality = Locality()
+    """What this edit damages alone; the report's own `locality` is that of all of them."""
     curve: tuple[CurvePoint, ...] = ()
     plateau: Plateau | None = None
     fluency: Fluency | None = None
     together: Interference | None = None
     """None where the recipe has one edit."""
     transcripts: tuple[Transcript, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class JudgedExpectation(Model):

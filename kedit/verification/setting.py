@@ -21,6 +21,7 @@ from kedit.lm.model import LanguageModel
 from kedit.lm.reading import Decoder, batches_by_carrier
 from kedit.ontology.model import Ontology, Role, Split
 from kedit.progress import progress
+from kedit.sae.competitors import Competitor
 from kedit.sae.dictionary import AlignedSAE
 
 
@@ -29,7 +30,8 @@ class Setting:
     """A run as it is measured. IRIs everywhere; (subject, relation) keys facts, (from, to) ordered pairs.
 
     knowledge: of `prompts.asked`. vectors: `diff_means` and `trained_vector` [R, d], one row per relation slot in slot
-    order; a control whose vector is missing is left out. strength and diff_means_strength were chosen on validation.
+    order; a control whose vector is missing is left out. competitors: by name; donors: relation -> natural states [n, d] of
+    training subjects that some of them interchange with. strength and diff_means_strength were chosen on validation.
     states: prompt id -> decision state [d] after block `sae.layer`, of those prompts that have been read already.
     """
 
@@ -42,6 +44,8 @@ class Setting:
     matchers: Mapping[str, AnswerMatcher]
     trained_pairs: frozenset[tuple[str, str]] = frozenset()
     vectors: Mapping[str, Tensor] = field(default_factory=dict)
+    competitors: Mapping[str, Competitor] = field(default_factory=dict)
+    donors: Mapping[str, Tensor] = field(default_factory=dict)
     strength: float = 1.0
     diff_means_strength: float = 1.0
     states: Mapping[str, Tensor] = field(default_factory=dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -42,8 +41,7 @@ def stepwise_rows(setting: Setting, arm: Arm, items: Sequence[Item], all_edits: 
     rows: list[SwapRow] = []
     with progress("edits at every step", len(items), "item") as advance:
         for work, members in groups.items():
-            edits = tuple(replace(edit, strength=s) for edit, s in zip(work.edits, work.strengths, strict=True))
-            recipe = ResolvedRecipe("measured", edits)
+            recipe = ResolvedRecipe("measured", work.numbered)
             with edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.prompts.carriers) as model:
                 for start in range(0, len(members), ROWS_PER_CALL):
                     part = members[start : start + ROWS_PER_CALL]

@@ -10,7 +10,9 @@ from kedit.errors import InputError
 from kedit.verification.evaluating import evaluate_run
 from kedit.verification.measure import ALL_CONTROLS
 from kedit.verification.report import Evaluation, Protocol, Report
-from kedit.verification.verifying import answered_before, verify_recipe
+from kedit.verification.strengths import STRENGTHS
+from kedit.verification.verifying import verify_recipe
+from kedit.verification.verifying_edits import answered_before
 
 EX = "https://example.org/places#"
 HEADLINE = "unseen_template_unseen_subject"
@@ -41,7 +43,8 @@ def test_a_report_holds_rows_controls_damage_and_a_verdict(make_setting, tmp_pat
     assert set(edit.controls) == set(ALL_CONTROLS)
     assert edit.controls["random_latent"][HEADLINE].p_value == 1
     assert edit.quadrants[HEADLINE].n == 3
-    assert [point.strength for point in edit.curve] == [0.5, 0.75, 1.0, 1.5, 2.0]
+    assert [point.strength for point in edit.curve] == list(STRENGTHS)
+    assert [point.strength for point in edit.curve if point.chosen] == [edit.strength]
     assert edit.transcripts[0].after == next(r.text for r in rows if r.control == "edit" and r.text == edit.transcripts[0].after)
     assert report.gates["fired"].kept + report.gates["fired"].dropped == sum(row.control == "edit" for row in rows)
     assert {row.edit for row in rows} == {"one"}
@@ -53,7 +56,7 @@ def test_several_edits_are_verified_alone_and_together(make_setting):
     report, rows = verify(make_setting(), SWAP, {"op": "suppress", "slot": "ex:hasContinent"})
     assert report.verdict == "UNVERIFIED"
     assert [edit.op for edit in report.edits] == ["swap", "suppress"]
-    assert "together" in report.edits[0].controls
+    assert report.edits[0].together.n == report.edits[0].together.difference.n
     alone = {(r.prompt_id, r.target): r.text for r in rows if r.edit == "one" and r.control == "edit"}
     both = {(r.prompt_id, r.target): r.text for r in rows if r.edit == "one" and r.control == "together"}
     assert both.keys() <= alone.keys()

@@ -1,0 +1,143 @@
+"""Attention heads at the decision position: their mean outputs per relation, and which of them carry it (function vectors)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from kedit.errors import InputError
+from kedit.lm.continuation import Prefix, call, read_prefix, replay
+from kedit.lm.hooks import input_hook
+from kedit.lm.model import LanguageModel
+from kedit.lm.reading import batches_by_carrier
+from kedit.progress import progress
+
+_OUTPUT = re.compile(r"(^|\.)(o_proj|out_proj|c_proj|dense|wo)$")
+_ATTENTION = re.compile(r"att", re.IGNORECASE)
+
+
+class Probe(NamedTuple):
+    """A prompt (token ids) about one relation, and the first token of the right answer about another of the same subject."""
+
+    ids: list[int]
+    carrier: str
+    target: int
+    token: int
+
+
+def output_projections(lm: LanguageModel, layer: int) -> list[nn.Module]:
+    """The module of blocks 0..`layer` that maps the heads' outputs, side by side, to the residual stream.
+
+    InputError for an architecture in which it is not found.
+    """
+    found = []
+    for block in lm.blocks[: layer + 1]:
+        fitting = [module for name, module in block.named_modules() if _OUTPUT.search(name) and _ATTENTION.search(name)]
+        if len(fitting) != 1:
+            raise InputError(
+                f"the attention output of a {type(block).__name__} is not found",
+                advice="Function vectors need it: leave `function_vector` out of the controls.",
+            )
+        found.append(fitting[0])
+    return found
+
+
+@torch.no_grad()
+def head_means(lm: LanguageModel, layer: int, prompts: Sequence[list[int]], carriers: Sequence[str], groups: Tensor) -> Tensor:
+    """[groups, blocks, width]: mean of the heads' outputs at the decision position over the prompts of each group."""
+    modules = output_projections(lm, layer)
+    sums: Tensor | None = None
+    counts = torch.bincount(groups)
+    with progress("reading attention heads", len(prompts), "prompt") as advance:
+        for index in batches_by_carrier(list(carriers), [len(row) for row in prompts]):
+            kept: dict[int, Tensor] = {}
+            with ExitStack() as stack:
+                for block, module in enumerate(modules):
+                    stack.enter_context(input_hook(module, _keeper(kept, block)))
+                read_prefix(lm, [prompts[i] for i in index], [])
+            heads = torch.stack([kept[block] for block in range(len(modules))], dim=1).float().cpu()
+            sums = heads.new_zeros(len(counts), *heads.shape[1:]) if sums is None else sums
+            sums.index_add_(0, groups[index], heads)
+            advance(len(index))
+    assert sums is not None, "no prompts"
+    return sums / counts.clamp_min(1)[:, None, None]
+
+
+@torch.no_grad()
+def indirect_effects(lm: LanguageModel, layer: int, means: Tensor, probes: Sequence[Probe]) -> Tensor:
+    """[blocks, heads]: mean gain in log-probability of the other relation's answer when a head says its mean for that relation.
+
+    The average indirect effect of Todd et al. (arXiv 2310.15213), on prompts that ask something else.
+    """
+    modules, heads = output_projections(lm, layer), _heads(lm)
+    size = means.shape[2] // heads
+    effects = torch.zeros(len(modules), heads)
+    with progress("effects of attention heads", len(probes), "prompt") as advance:
+        for index in batches_by_carrier([probe.carrier for probe in probes], [len(probe.ids) for probe in probes]):
+            part = [probes[i] for i in index]
+            prefix = read_prefix(lm, [probe.ids for probe in part], [])
+            last = torch.tensor([[probe.ids[-1]] for probe in part], device=lm.device)
+            tokens = torch.tensor([probe.token for probe in part], device=lm.device)
+            wanted = means[[probe.target for probe in part]].to(lm.device, lm.dtype)
+            base = _gain(prefix.logits, tokens)
+            for block, module in enumerate(modules):
+                for head in range(heads):
+                    columns = slice(head * size, (head + 1) * size)
+                    with input_hook(module, _patch(wanted[:, block, columns], columns)):
+                        logits = _last_token(lm, prefix, last)
+                    effects[block, head] += (_gain(logits, tokens) - base).sum().cpu()
+            advance(len(part))
+    return effects / max(len(probes), 1)
+
+
+@torch.no_grad()
+def function_vectors(lm: LanguageModel, layer: int, means: Tensor, effects: Tensor, top: int) -> Tensor:
+    """[groups, d]: what the `top` heads with the largest effects write, on average, where each relation is asked."""
+    modules, heads = output_projections(lm, layer), effects.shape[1]
+    size = means.shape[2] // heads
+    chosen = effects.flatten().topk(min(top, effects.numel())).indices
+    result = torch.zeros(len(means), lm.d_model)
+    for place in chosen.tolist():
+        block, head = divmod(place, heads)
+        alone = torch.zeros(len(means), means.shape[2])
+        columns = slice(head * size, (head + 1) * size)
+        alone[:, columns] = means[:, block, columns]
+        module = modules[block]
+        written = module(alone.to(lm.device, lm.dtype)) - module(torch.zeros_like(alone).to(lm.device, lm.dtype))
+        result += written.float().cpu()
+    return result
+
+
+def _last_token(lm: LanguageModel, prefix: Prefix, last: Tensor) -> Tensor:
+    """Next-token logits [b, vocab] with only the decision token computed anew."""
+    return call(lm.model, replay(prefix, lm), prefix.mask, input_ids=last)[:, -1]
+
+
+def _gain(logits: Tensor, tokens: Tensor) -> Tensor:
+    return logits.float().log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+
+
+def _heads(lm: LanguageModel) -> int:
+    config: Any = lm.model.config
+    return int(config.num_attention_heads)
+
+
+def _keeper(kept: dict[int, Tensor], block: int) -> Callable[[Tensor], None]:
+    def keep(heads: Tensor) -> None:
+        kept[block] = heads[:, -1]
+
+    return keep
+
+
+def _patch(wanted: Tensor, columns: slice) -> Callable[[Tensor], Tensor]:
+    def patch(heads: Tensor) -> Tensor:
+        changed = heads.clone()
+        changed[:, -1, columns] = wanted
+        return changed
+
+    return patch

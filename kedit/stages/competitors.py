@@ -1,0 +1,227 @@
+"""Competitors of the slots: trained once per run on the same swaps, kept under competitors/."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from kedit.config import AlignConfig
+from kedit.curriculum.splits import unit_hash
+from kedit.editing.metric_names import EXTRA_CONTROLS
+from kedit.files import digest, load_tensors, save_tensors
+from kedit.lm.heads import Probe, function_vectors, head_means, indirect_effects
+from kedit.lm.swaps import Swap, SwapData
+from kedit.machine import fast_training
+from kedit.ontology.model import Ontology
+from kedit.progress import say
+from kedit.sae.competitors import (
+    KINDS,
+    Competitor,
+    SlotRows,
+    best_latents,
+    from_tensors,
+    probe_directions,
+    train_das,
+    train_reft,
+)
+from kedit.sae.control import train_control
+from kedit.stages.asking import reading
+from kedit.stages.examples import is_training, swap_examples
+from kedit.stages.fitting import mean_differences
+from kedit.stages.job import Job
+from kedit.stages.slots import BATCH, PROMPTS, control_steps
+
+if TYPE_CHECKING:
+    from kedit.curriculum.prompts import Prompt
+    from kedit.stages.aligned import AlignedRun
+
+VERSION = 1
+FOLDER = "competitors"
+HEAD_PROMPTS = 600
+"""Training prompts over which heads are averaged."""
+EFFECT_PROMPTS = 16
+"""Prompts per relation, all of one carrier, on which heads are tried out."""
+TOP_HEADS = 10
+"""Heads whose outputs make a function vector, as in arXiv 2310.15213 for models of like size."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a `Job` needs to know of a run that is already made."""
+
+    cfg: AlignConfig
+    ontology: Ontology
+    relations: tuple[str, ...]
+
+
+def load_competitors(run: AlignedRun, names: Iterable[str]) -> dict[str, Competitor]:
+    """The competitors of these names, from the run's directory or trained now, each kept as soon as it is there."""
+    wanted = [name for name in names if name in EXTRA_CONTROLS]
+    if not wanted:
+        return {}
+    trainer = _Trainer(run)
+    found = {}
+    for name in wanted:
+        path = run.path / FOLDER / f"{name}.safetensors"
+        key = digest([run.slots_hash, name, VERSION])
+        kept = load_tensors(path) if path.is_file() and _key_of(path) == key else None
+        if kept is None:
+            say(f"[{name}] training a competitor on the run's own swaps")
+            made = trainer.make(name)
+            save_tensors(path, made.tensors(), {"key": key})
+            kept = load_tensors(path)
+        found[name] = from_tensors(name, kept)
+    return found
+
+
+def donors(run: AlignedRun) -> dict[str, Tensor]:
+    """Relation -> natural decision states [n, d] of training prompts that ask it and are answered rightly."""
+    return _Trainer(run).pools
+
+
+def _key_of(path: Any) -> str | None:
+    from safetensors import safe_open
+
+    with safe_open(str(path), "pt") as file:
+        return (file.metadata() or {}).get("key")
+
+
+class _Trainer:
+    """Makes competitors from what the run's slots were made from."""
+
+    def __init__(self, run: AlignedRun) -> None:
+        self.run = run
+        cfg = AlignConfig.model_validate(run.manifest.config)
+        relations = tuple(slot.iri for slot in run.slots.relations)
+        self.job = Job(_Kept(cfg, run.ontology, relations), None, run.directory)  # type: ignore[arg-type]
+        self.job.__dict__["lm"] = run.lm
+        self.layer = run.layer
+        self.steps = control_steps(self.job)
+
+    def make(self, name: str) -> Any:
+        """Train one."""
+        seed = self.job.cfg.seed
+        same = {"steps": self.steps, "batch": min(BATCH, len(self.swaps[1])), "seed": seed}
+        makers: dict[str, Callable[[], Competitor]] = {
+            "reft_r1": lambda: train_reft(self.data, self.means, **same),
+            "das_r1": lambda: train_das(self.data, self.draw, self.means, rank=1, **same),
+            "das_r8": lambda: train_das(self.data, self.draw, self.means, rank=8, **same),
+            "linear_probe": lambda: probe_directions(*self.asked, self.means.norm(dim=1)),
+            "function_vector": self.function_vectors,
+            "best_latent": lambda: best_latents(self.run.sae.free, *self.asked, len(self.means)),
+            "permuted_answers": lambda: self.permuted(same),
+        }
+        assert makers.keys() == KINDS.keys()
+        return makers[name]()
+
+    @cached_property
+    def means(self) -> Tensor:
+        """[R, d] mean differences, where all training of directions begins."""
+        return mean_differences(self.job, self.layer)
+
+    @cached_property
+    def swaps(self) -> tuple[list[Prompt], list[Swap]]:
+        """The very examples that the write rows were trained on."""
+        return swap_examples(self.job, PROMPTS)
+
+    @cached_property
+    def data(self) -> SwapData:
+        """The same, read."""
+        with fast_training():
+            return SwapData(self.job.lm, self.layer, *self.swaps)
+
+    @cached_property
+    def asked(self) -> tuple[Tensor, Tensor]:
+        """Decision states [n, d] of the training prompts, and the position [n] of the relation that each asks."""
+        index = [i for i, p in enumerate(self.job.prompts.prompts) if p.relation is not None and is_training(p)]
+        place = {iri: row for row, iri in enumerate(self.job.relations)}
+        asked = torch.tensor([place[str(self.job.prompts.prompts[i].relation)] for i in index])
+        return self._states[index].float(), asked
+
+    @cached_property
+    def _states(self) -> Tensor:
+        return reading(self.job, self.job.lm).states[self.layer]
+
+    @cached_property
+    def pools(self) -> dict[str, Tensor]:
+        """See `donors`."""
+        hits = {p.id: hit for p, hit in zip(self.job.prompts.asked, self.job.knowledge.hits, strict=True)}
+        rows: dict[str, list[int]] = defaultdict(list)
+        others: dict[str, list[int]] = defaultdict(list)
+        for i, prompt in enumerate(self.job.prompts.prompts):
+            if prompt.relation is not None and is_training(prompt):
+                (rows if hits[prompt.id] else others)[prompt.relation].append(i)
+        return {iri: self._states[rows[iri] or others[iri]].float() for iri in self.job.relations}
+
+    def draw(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        """A donor for each of `target` [b]."""
+        pools = [self.pools[iri] for iri in self.job.relations]
+        picks = torch.rand(len(target), generator=generator)
+        return torch.stack([pools[t][int(p * len(pools[t]))] for t, p in zip(target.tolist(), picks.tolist(), strict=True)])
+
+    def permuted(self, same: dict[str, Any]) -> SlotRows:
+        """Write rows trained on answers of other subjects: what is left when routing cannot be learned."""
+        prompts, swaps = self.swaps
+        with fast_training():
+            data = SwapData(self.job.lm, self.layer, prompts, list(_permuted(prompts, swaps, self.job.cfg.seed)), "caching swaps")
+        sae = self.run.sae
+        columns = [sae.n_free + slot.index for slot in self.run.slots.relations]
+        W, b = sae.W_enc[:, columns], sae.slot_values(torch.zeros(1, sae.d))[0, [c - sae.n_free for c in columns]]
+        D = train_control(data, W, b, self.means, label="permuted answers", **same)
+        return SlotRows(W, b, D)
+
+    def function_vectors(self) -> Competitor:
+        """Function vectors of all relations from the heads up to the hook point."""
+        from kedit.sae.competitors import Directions
+
+        lm, place = self.job.lm, {iri: row for row, iri in enumerate(self.job.relations)}
+        prompts = [p for p in self.job.prompts.asked if is_training(p)]
+        prompts.sort(key=lambda p: (unit_hash("heads", self.job.cfg.seed, p.id), p.id))
+        chosen = list(_evenly(prompts, HEAD_PROMPTS // max(len(place), 1)))
+        ids = lm.encode_batch([prompt.text for prompt in chosen])
+        groups = torch.tensor([place[str(prompt.relation)] for prompt in chosen])
+        means = head_means(lm, self.layer, ids, [prompt.carrier for prompt in chosen], groups)
+        effects = indirect_effects(lm, self.layer, means, list(self._probes()))
+        return Directions(function_vectors(lm, self.layer, means, effects, TOP_HEADS))
+
+    def _probes(self) -> Iterator[Probe]:
+        """Swaps of one carrier of each relation."""
+        prompts, swaps = self.swaps
+        by_carrier: dict[str, list[Swap]] = defaultdict(list)
+        for swap in swaps:
+            by_carrier[prompts[swap.prompt].carrier].append(swap)
+        largest: dict[str, str] = {}
+        for carrier, members in sorted(by_carrier.items(), key=lambda item: (-len(item[1]), item[0])):
+            largest.setdefault(str(prompts[members[0].prompt].relation), carrier)
+        for carrier in largest.values():
+            members = sorted(by_carrier[carrier], key=lambda swap: unit_hash("probe", prompts[swap.prompt].id, swap.target))
+            for swap in members[:EFFECT_PROMPTS]:
+                yield Probe(self.job.lm.encode(prompts[swap.prompt].text), carrier, swap.target, swap.answer[0])
+
+
+def _evenly(prompts: Iterable[Prompt], most: int) -> Iterator[Prompt]:
+    """At most `most` of each relation."""
+    counts: dict[str, int] = defaultdict(int)
+    for prompt in prompts:
+        counts[str(prompt.relation)] += 1
+        if counts[str(prompt.relation)] <= most:
+            yield prompt
+
+
+def _permuted(prompts: list[Prompt], swaps: list[Swap], seed: int) -> Iterator[Swap]:
+    """Every swap with the answer of another swap to the same relation, by a permutation of the subjects' answers."""
+    answers: dict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
+    for swap in swaps:
+        answers[swap.target][str(prompts[swap.prompt].subject)] = swap.answer
+    others: dict[int, dict[str, tuple[int, ...]]] = {}
+    for target, table in answers.items():
+        order = sorted(table, key=lambda subject: unit_hash("permuted", seed, target, subject))
+        others[target] = {subject: table[order[(i + 1) % len(order)]] for i, subject in enumerate(order)}
+    for swap in swaps:
+        yield swap._replace(answer=others[swap.target][str(prompts[swap.prompt].subject)])

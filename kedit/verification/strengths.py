@@ -1,0 +1,208 @@
+"""How strong an edit is: hit and damage over strengths on validation, and the strength that `auto` or a KL budget means.
+
+Nothing here sees a test prompt: items are validation carriers x validation subjects, neutral text is that of training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, Literal
+
+import numpy as np
+from torch import Tensor
+
+from kedit.curriculum.neutral import train_sentences
+from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
+from kedit.files import digest
+from kedit.verification.applying import Applied, applied, edit_states
+from kedit.verification.controls import Arm
+from kedit.verification.figures import CurvePoint, Model, Plateau
+from kedit.verification.items import Item, sample_items
+from kedit.verification.measure import measure
+from kedit.verification.metrics import estimate, item_values
+from kedit.verification.neutral import forced_drifts
+from kedit.verification.outcomes import EDIT, SwapRow
+from kedit.verification.setting import VALIDATION, Setting
+
+STRENGTHS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Tried for `auto`, in calibrated units; times AMPLIFY for an amplification, which multiplies what is there."""
+MULTIPLES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Of a strength that is given: its curve."""
+AMPLIFY: Final = 1.5
+ITEMS: Final = 64
+POSITIONS: Final = 100
+PLATEAU: Final = 0.05
+BUDGET_REACH: Final = (0.01, 8.0)
+"""Strengths among which a KL budget is looked for."""
+BUDGET_STEPS: Final = 12
+FALLBACK: Final = "seen_template_seen_subject"
+"""Where an ontology is too small to validate on, the training prompts must do."""
+
+
+class Settled(Model):
+    """The strength of one edit and how it was found."""
+
+    strength: float
+    how: Literal["given", "auto", "budget", "none"] = "given"
+    """`none`: nothing to choose (suppress), or nothing to choose by."""
+    curve: tuple[CurvePoint, ...] = ()
+    plateau: Plateau | None = None
+    note: str = ""
+
+
+def settle(
+    setting: Setting, resolved: ResolvedRecipe, kept: MutableMapping[str, Any] | None = None, salt: str = ""
+) -> tuple[ResolvedRecipe, dict[str, Settled]]:
+    """The recipe with a number for every strength, and each edit's curve.
+
+    `kept`: what was settled before, by a key over the edit, the budget, the seed and `salt` (which names the slots).
+    """
+    found: dict[str, Settled] = {}
+    for edit in resolved.edits:
+        key = _key(edit, resolved, salt)
+        if kept is not None and (old := kept.get(key)) is not None:
+            found[edit.id] = Settled.model_validate(old)
+            continue
+        found[edit.id] = settle_edit(setting, edit, budget=resolved.verify.max_drift_kl, seed=resolved.verify.seed)
+        if kept is not None:
+            kept[key] = found[edit.id].model_dump(mode="json")
+    edits = tuple(replace(edit, strength=found[edit.id].strength, kl=None) for edit in resolved.edits)
+    return replace(resolved, edits=edits), found
+
+
+def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = None, seed: int = 0) -> Settled:
+    """One edit's strength.
+
+    `auto`: the smallest strength whose hit is within noise (one standard error of the paired difference) of the best, among
+    those whose forced KL on neutral text is within `budget`. A KL budget: the strength that spends it.
+    """
+    default = applied(setting, [edit]).strengths[0]
+    if edit.op == "suppress" or edit.is_empty:
+        return Settled(strength=default, how="none")
+    if edit.kl is not None:
+        strength, note = strength_of_kl(setting, edit, edit.kl, seed)
+        return _with_curve(setting, edit, strength, "budget", note, seed)
+    if edit.strength is not None:
+        return _with_curve(setting, edit, edit.strength, "given", "", seed)
+    items = curve_items(setting, edit, seed)
+    if not items or edit.steps != "prompt":
+        return Settled(strength=default, how="none", note="no validation prompts: the strength that calibration chose")
+    scale = AMPLIFY if edit.op == "amplify" else 1.0
+    rows, curve = measured_curve(setting, edit, [scale * s for s in STRENGTHS], items, seed)
+    chosen = smallest_within_noise(rows, curve, budget)
+    if chosen is None:
+        strength, note = strength_of_kl(setting, edit, float(budget or 0), seed)
+        return _with_curve(setting, edit, strength, "auto", note or "no strength tried is within the damage budget", seed)
+    note = "" if items[0].quadrant == VALIDATION else "chosen on training prompts: too little to validate on"
+    return _settled(curve, chosen, "auto", note)
+
+
+def curve_items(setting: Setting, edit: ResolvedEdit, seed: int, most: int = ITEMS) -> tuple[Item, ...]:
+    """Known validation items of an edit."""
+    for cell in (VALIDATION, FALLBACK):
+        sample = sample_items(setting, [edit], quadrants=(cell,), cap=most, seed=seed)
+        if items := sample.capped(None, (cell,)):
+            return items
+    return ()
+
+
+def measured_curve(
+    setting: Setting, edit: ResolvedEdit, strengths: Sequence[float], items: Sequence[Item], seed: int
+) -> tuple[dict[float, list[SwapRow]], list[CurvePoint]]:
+    """Rows and a point for every strength: hit on the items, forced drift on neutral text."""
+    rows = measure(setting, {Arm(EDIT, s): items for s in strengths}, seed=seed, label=f"strengths of {edit.id}")
+    by_strength = {s: [row for row in rows if row.strength == s] for s in strengths}
+    costs = forced_kl(setting, edit, strengths, seed)
+    points = []
+    for strength, some in by_strength.items():
+        hit = estimate(some, seed=seed)
+        points.append(CurvePoint(strength=strength, hit=hit.value, ci=(hit.low, hit.high), n=hit.n, drift_kl=costs[strength]))
+    return by_strength, points
+
+
+def forced_kl(setting: Setting, edit: ResolvedEdit, strengths: Sequence[float], seed: int = 0) -> dict[float, float | None]:
+    """Mean forced KL, in nats, on the neutral text of training, at each strength."""
+    works = [applied(setting, [edit], strength=strength).forced() for strength in strengths]
+    movers = [partial(_forced_states, setting, work) for work in works]
+    found = forced_drifts(setting, movers, n=POSITIONS, seed=seed, sentences=train_sentences())
+    return {s: sum(kl) / len(kl) if kl else None for s, kl in zip(strengths, found, strict=True)}
+
+
+def _forced_states(setting: Setting, work: Applied, x: Tensor) -> Tensor:
+    return edit_states(setting, work, x).x
+
+
+def smallest_within_noise(
+    rows: dict[float, list[SwapRow]], curve: Sequence[CurvePoint], budget: float | None = None
+) -> float | None:
+    """The smallest strength whose hit is within one standard error of the best one's; None if none keeps the budget."""
+    allowed = [p for p in curve if budget is None or (p.drift_kl is not None and p.drift_kl <= budget)]
+    if not allowed:
+        return None
+    values = {point.strength: item_values(rows[point.strength], "hit") for point in allowed}
+    best = max(allowed, key=lambda point: (point.hit or 0.0, -point.strength)).strength
+    near = []
+    for strength, hits in values.items():
+        loss = values[best] - hits
+        error = float(np.std(loss)) / math.sqrt(max(len(loss), 1))
+        if float(np.mean(loss)) <= error:
+            near.append(strength)
+    return min(near)
+
+
+def strength_of_kl(setting: Setting, edit: ResolvedEdit, kl: float, seed: int = 0) -> tuple[float, str]:
+    """The strength at which forced KL on neutral text is `kl` nats (bisection on a logarithmic scale), and what to say of it."""
+
+    def cost(strength: float) -> float:
+        found = forced_kl(setting, edit, [strength], seed)[strength]
+        return math.inf if found is None else found
+
+    low, high = BUDGET_REACH
+    if cost(high) <= kl:
+        return high, f"even at strength {high:g} the edit costs less than {kl:g} nats"
+    if cost(low) > kl:
+        return low, f"even at strength {low:g} the edit costs more than {kl:g} nats"
+    for _ in range(BUDGET_STEPS):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if cost(middle) <= kl else (low, middle)
+    return low, ""
+
+
+def _with_curve(
+    setting: Setting, edit: ResolvedEdit, strength: float, how: Literal["given", "auto", "budget"], note: str, seed: int
+) -> Settled:
+    items = curve_items(setting, edit, seed)
+    if not items or edit.steps != "prompt" or strength <= 0:
+        return Settled(strength=strength, how=how, note=note)
+    _, curve = measured_curve(setting, edit, [strength * times for times in MULTIPLES], items, seed)
+    return _settled(curve, strength, how, note)
+
+
+def _settled(curve: Sequence[CurvePoint], chosen: float, how: Literal["given", "auto", "budget"], note: str) -> Settled:
+    marked = tuple(point.model_copy(update={"chosen": point.strength == chosen}) for point in curve)
+    return Settled(strength=chosen, how=how, curve=marked, plateau=plateau(curve, chosen), note=note)
+
+
+def plateau(curve: Sequence[CurvePoint], chosen: float, tolerance: float = PLATEAU) -> Plateau | None:
+    """The run of strengths around the chosen one whose hit is within `tolerance` of the hit there."""
+    points = sorted(curve, key=lambda point: point.strength)
+    place = next((i for i, point in enumerate(points) if point.strength == chosen), None)
+    if place is None or points[place].hit is None:
+        return None
+    level = float(points[place].hit or 0.0)
+    first = last = place
+    # 1e-9: shares of a few items differ by rounding where they are equal.
+    while first > 0 and abs(float(points[first - 1].hit or 0.0) - level) <= tolerance + 1e-9:
+        first -= 1
+    while last + 1 < len(points) and abs(float(points[last + 1].hit or 0.0) - level) <= tolerance + 1e-9:
+        last += 1
+    return Plateau(low=points[first].strength, high=points[last].strength, tolerance=tolerance)
+
+
+def _key(edit: ResolvedEdit, resolved: ResolvedRecipe, salt: str) -> str:
+    subjects = None if edit.subjects is None else sorted(edit.subjects)
+    what = [edit.op, edit.slot_iri, edit.target_iri, edit.strength, edit.kl, subjects, edit.when, edit.steps]
+    return digest([what, resolved.verify.max_drift_kl, resolved.verify.seed, STRENGTHS, MULTIPLES, ITEMS, POSITIONS, salt])

@@ -1,0 +1,224 @@
+"""One edit of a recipe, measured: hits, controls, damage, fluency, transcripts, and what the other edits do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+
+from kedit.curriculum.splits import unit_hash
+from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
+from kedit.editing.recipe import Expectation
+from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
+from kedit.lm.model import hook_point
+from kedit.verification.applying import Applied, Scopes, applied, edit_states
+from kedit.verification.competing import compete, competing
+from kedit.verification.controls import TOGETHER, Arm
+from kedit.verification.evaluating import fired_gate, with_p_value
+from kedit.verification.figures import Difference, Gate, Interference
+from kedit.verification.fluency import fluency
+from kedit.verification.items import Item, Sample, sample_items
+from kedit.verification.locality import damage
+from kedit.verification.measure import ALL_CONTROLS, control_arms, latent_p_value, measure
+from kedit.verification.metrics import control_summary, paired_difference, rate, select, swap_summary
+from kedit.verification.outcomes import EDIT, SwapRow
+from kedit.verification.report import EditResult, Transcript
+from kedit.verification.setting import Setting, states_of
+from kedit.verification.statistics import NAN, Estimate
+from kedit.verification.strengths import Settled
+from kedit.verification.verdict import Measured
+
+TRANSCRIPTS: Final = 8
+INTERFERENCE: Final = 0.05
+"""A loss of hit, with all edits at work, that is reported as interference even where its interval reaches 0."""
+_OPERATOR_CONTROLS: Final = {
+    "swap": ALL_CONTROLS,
+    "suppress": ("noop", "wrong_slot", "random_latent", "random_direction"),
+    "amplify": ("noop", "wrong_slot", "random_latent", "random_direction"),
+    "set": ("noop", "wrong_slot", "random_latent", "random_direction", "interchange", "majority", "direct_ask"),
+}
+"""The fixed controls that mean something for an operator."""
+
+
+class Extent(NamedTuple):
+    """How much is measured beside what the recipe says: latents of the null, positions of neutral text."""
+
+    null_latents: int
+    neutral_n: int
+
+
+class EditMeasured(NamedTuple):
+    """One edit's block of the report, and what stands behind it."""
+
+    result: EditResult
+    rows: list[SwapRow]
+    gates: dict[str, Gate]
+    numbers: list[Measured]
+
+
+def measure_edit(
+    setting: Setting,
+    edit: ResolvedEdit,
+    resolved: ResolvedRecipe,
+    together: Applied | None,
+    settled: Settled,
+    *,
+    extent: Extent,
+) -> EditMeasured:
+    """Everything about one edit, at the strength that was settled."""
+    options = resolved.verify
+    sample = sample_items(setting, [edit], quadrants=QUADRANTS, cap=options.per_edit, seed=options.seed)
+    rows = measure(
+        setting,
+        _arms(edit, resolved, sample, together),
+        seed=options.seed,
+        all_edits=together,
+        named=True,
+        label=f"measuring {edit.id}",
+    )
+    gates = dict(sample.gates)
+    if edit.op == "suppress":
+        rows, gates["answered_before"] = answered_before(rows)
+    work = applied(setting, [edit], edit.id)
+    around = damage(
+        setting, [work], n=options.locality_n, neutral_n=extent.neutral_n, protect=resolved.protect, seed=options.seed
+    )
+    shown = control_summary(rows, seed=options.seed)
+    headline = sample.capped(None, (HEADLINE_QUADRANT,))
+    if extent.null_latents and "random_latent" in shown and edit.steps == "prompt":
+        p_value = latent_p_value(setting, headline, latents=extent.null_latents, seed=options.seed)
+        shown["random_latent"] = with_p_value(shown["random_latent"], p_value)
+    names = competing(setting, edit, options.controls)
+    compared, beside = compete(setting, edit, settled, headline, rows, names, options.seed)
+    # A fixed vector has been measured at the strength of the run already; beside competitors its own best one counts.
+    rows = [row for row in rows if row.control not in compared or row.quadrant != HEADLINE_QUADRANT] + beside
+    shown |= {name: {**shown.get(name, {}), **quadrants} for name, quadrants in compared.items()}
+    written = fluency(setting, work, headline, seed=options.seed)
+    both = interference(rows, options.seed) if together is not None else None
+    numbers = [*around.numbers(edit.id), *(written.numbers if written else ()), *(_numbers(both, edit.id) if both else ())]
+    curie = setting.ontology.curie
+    swap = swap_summary([row for row in rows if row.control in (EDIT, "majority")], names=curie)
+    result = EditResult.model_validate(
+        _terms(edit, curie)
+        | {
+            "hook_point": hook_point(setting.sae.layer),
+            "strength": settled.strength,
+            "strength_how": settled.how,
+            "quadrants": swap.quadrants,
+            "pairs": swap.pairs,
+            "controls": {name: control for name, control in shown.items() if name != TOGETHER},
+            "locality": around.locality(),
+            "curve": settled.curve,
+            "plateau": settled.plateau,
+            "fluency": written.fluency if written else None,
+            "together": both,
+            "transcripts": transcripts(setting, work, rows, sample),
+            "notes": (settled.note,) if settled.note else (),
+        }
+    )
+    return EditMeasured(result, rows, gates | fired_gate(rows), numbers)
+
+
+def _terms(edit: ResolvedEdit, names: Any) -> dict[str, Any]:
+    """What a document calls an edit by."""
+    is_swap = edit.op == "swap"
+    return {
+        "id": edit.id,
+        "op": edit.op,
+        "from": names(edit.slot_iri) if is_swap else None,
+        "to": names(edit.target_iri) if edit.target_iri else None,
+        "slot": None if is_swap else names(edit.slot_iri),
+    }
+
+
+def _arms(edit: ResolvedEdit, resolved: ResolvedRecipe, sample: Sample, together: Applied | None) -> Mapping[Arm, Sequence[Item]]:
+    """The edit on all items, its controls on the known ones of the quadrants that need them."""
+    quadrants = _control_quadrants(edit, resolved.expect)
+    arms = {Arm(EDIT): sample.items} | control_arms(sample, _OPERATOR_CONTROLS[edit.op], quadrants, None)
+    if together is not None:
+        arms[Arm(TOGETHER)] = sample.capped(None, quadrants)
+    if edit.op == "suppress":  # what is not answered without the edit cannot be taken away
+        arms[Arm("noop")] = sample.items
+    return arms
+
+
+def _control_quadrants(edit: ResolvedEdit, expect: Iterable[Expectation]) -> tuple[str, ...]:
+    """The headline quadrant, and those for which an expectation needs a control."""
+    needed = {
+        expectation.on
+        for expectation in expect
+        if (expectation.versus or expectation.metric == "direct_ask") and expectation.edit in (None, edit.id)
+    }
+    return tuple(name for name in QUADRANTS if name == HEADLINE_QUADRANT or name in needed)
+
+
+def answered_before(rows: Sequence[SwapRow]) -> tuple[list[SwapRow], Gate]:
+    """Of the rows of a suppression, those on prompts that the unedited model answers rightly, and how many they are."""
+    answered = {(row.prompt_id, row.target) for row in rows if row.control == "noop" and row.outcome == "stuck"}
+    kept = [row for row in rows if (row.prompt_id, row.target) in answered]
+    n, all_rows = (sum(row.control == EDIT for row in some) for some in (kept, rows))
+    return kept, Gate(kept=n, dropped=all_rows - n, note="items that the unedited model answers rightly on this very prompt")
+
+
+def interference(rows: Sequence[SwapRow], seed: int) -> Interference | None:
+    """The edit's hit with all edits at work, and what it loses by them; None where nothing was measured together."""
+    alone, both = (select(rows, quadrant=HEADLINE_QUADRANT, control=name) for name in (EDIT, TOGETHER))
+    found = rate(both, seed=seed)
+    if found is None:
+        return None
+    lost = paired_difference(alone, both, "hit", seed=seed)
+    # NaN compares false everywhere: what is not a number is not said to be free of interference.
+    free = abs(lost.value) <= INTERFERENCE and lost.low <= 0 <= lost.high
+    return Interference.model_validate(
+        found.model_dump()
+        | {
+            "difference": Difference(value=lost.value, ci=(lost.low, lost.high), n=lost.n),
+            "interferes": not free,
+        }
+    )
+
+
+def _numbers(both: Interference, edit: str) -> list[Measured]:
+    if both.difference is None:
+        return []
+    value, low, high = (NAN if number is None else number for number in (both.difference.value, *both.difference.ci))
+    return [Measured("interference", Estimate(value, low, high, both.difference.n, both.subjects), edit=edit)]
+
+
+def transcripts(
+    setting: Setting, work: Applied, rows: Sequence[SwapRow], sample: Sample, count: int = TRANSCRIPTS
+) -> tuple[Transcript, ...]:
+    """A few answers of the headline quadrant before and after, chosen by hash, good and bad as they come."""
+    before = {(row.prompt_id, row.target): row.text for row in rows if row.control == "noop"}
+    prompts = {item.prompt.id: item.prompt for item in sample.items}
+    mine = [row for row in select(rows, quadrant=HEADLINE_QUADRANT) if (row.prompt_id, row.target) in before]
+    mine.sort(key=lambda row: unit_hash("transcript", row.prompt_id, row.target))
+    shown = mine[:count]
+    if not shown:
+        return ()
+    texts = [prompts[row.prompt_id].text for row in shown]
+    x = states_of(setting, [prompts[row.prompt_id] for row in shown])
+    made = edit_states(setting, work, x, Scopes(setting).covered(work.edits, texts))
+    reads = [_reads(setting, states) for states in (x, made.x)]
+    return tuple(
+        Transcript(
+            prompt=text,
+            subject=setting.ontology.individuals[row.subject].label,
+            before=before[row.prompt_id, row.target],
+            after=row.text,
+            outcome=row.outcome,
+            accepted=tuple(setting.ontology.texts(v)[0] for v in setting.ontology.values(row.target, row.subject)),
+            fired=row.gate,
+            slots_before=reads[0][i],
+            slots_after=reads[1][i],
+        )
+        for i, (text, row) in enumerate(zip(texts, shown, strict=True))
+    )
+
+
+def _reads(setting: Setting, x: torch.Tensor) -> list[dict[str, float | None]]:
+    """Relation slot -> its read, of every state."""
+    values = setting.sae.slot_values(x)[:, setting.relation_slots].tolist()
+    names = [slot.curie for slot in setting.slots.relations]
+    return [dict(zip(names, row, strict=True)) for row in values]
