@@ -56,6 +56,8 @@ QUADRANTS: Final[tuple[str, ...]] = (
     "seen_template_unseen_subject",
     "unseen_template_unseen_subject",
 )
+OWN_PROMPTS: Final = "own_prompts"
+"""`on:` of an expectation about the recipe's own `prompts:`."""
 HEADLINE_QUADRANT: Final = "unseen_template_unseen_subject"
 
 # `versus:` of an expectation and `verify.controls`. The first group is measured beside every edit, the second on demand.

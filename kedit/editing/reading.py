@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from kedit.editing.recipe import OPERATIONS, Expectation, KlStrength, Recipe, Scope, Subjects, Verify, problems
+from kedit.editing.recipe import OPERATIONS, Expectation, KlStrength, OwnPrompt, Recipe, Scope, Subjects, Verify, problems
 from kedit.errors import InputError, Place, did_you_mean
 from kedit.yaml import Location, dotted, read_yaml
 
@@ -21,7 +21,7 @@ VALUES_REFUSED = (
     "which this version does not train."
 )
 _VALUE_KEYS = frozenset({"answer", "becomes", "new_object", "new_value", "object", "value", "values", "with"})
-_LISTS = ("edits", "expect", "protect")
+_LISTS = ("edits", "expect", "protect", "prompts")
 _MAPS = ("prefixes", "verify")
 _EXPECTED = {
     "strength": "must be `auto`, a number in calibrated units, or {kl: nats}",
@@ -215,4 +215,6 @@ def _keys(parent: Any, location: Location) -> list[str]:
             model = Verify
         case ["expect"]:
             model = Expectation
+        case ["prompts"]:
+            model = OwnPrompt
     return [field.alias or name for name, field in model.model_fields.items()] if model else []

@@ -20,6 +20,7 @@ from kedit.editing.metric_names import (
     EXTRA_CONTROLS,
     LOCALITY_METRICS,
     METRICS,
+    OWN_PROMPTS,
     QUADRANTS,
     RUN_METRICS,
 )
@@ -39,6 +40,8 @@ _CORPORA_OF: dict[str, tuple[str, ...]] = {
     "drift_kl": ("neutral", "other_relations", "other_subjects"),
     "drift_kl_p95": ("neutral", "other_relations", "other_subjects"),
     "retention": ("other_relations", "other_subjects", "same_relation"),
+    "scope_leak": (OWN_PROMPTS,),
+    "scope_miss": (OWN_PROMPTS,),
 }
 
 
@@ -202,7 +205,20 @@ class Expectation(_Strict):
     @property
     def corpora(self) -> tuple[str, ...]:
         """What `on` may name for this metric."""
-        return _CORPORA_OF.get(self.metric, QUADRANTS if self.metric in (*EDIT_METRICS, "binding_accuracy", "direct_ask") else ())
+        if self.metric in EDIT_METRICS:
+            return (*QUADRANTS, OWN_PROMPTS)
+        return _CORPORA_OF.get(self.metric, QUADRANTS if self.metric in ("binding_accuracy", "direct_ask") else ())
+
+
+class OwnPrompt(_Strict):
+    """A text outside any template, on which every edit is tried."""
+
+    text: Annotated[str, StringConstraints(min_length=1)]
+    """What is to be continued."""
+    subject: Term | None = None
+    """Whom it is about; nobody, if left out."""
+    asks: Term | None = None
+    """The relation that it asks for; none, if left out."""
 
 
 class Recipe(_Strict):
@@ -221,6 +237,8 @@ class Recipe(_Strict):
     edits: tuple[Annotated[Edit, Field(discriminator="op")], ...]
     verify: Verify = Verify()
     expect: tuple[Expectation, ...] = ()
+    prompts: tuple[OwnPrompt, ...] = ()
+    """Your own prompts, outside any template: every edit is tried on them (`on: own_prompts`)."""
     protect: tuple[Term, ...] = ()
     """Relations that must not move, besides those that no edit touches."""
 
@@ -261,6 +279,9 @@ def problems(recipe: Recipe) -> Iterator[tuple[Location, str, str | None]]:
     for i, expectation in enumerate(recipe.expect):
         if expectation.edit is not None and expectation.edit not in seen:
             yield ("expect", i, "edit"), f"unknown edit id {expectation.edit!r}", did_you_mean(expectation.edit, seen)
+        if expectation.on == OWN_PROMPTS and not recipe.prompts:
+            advice = "Add `prompts: [{text: ..., subject: ..., asks: ...}]`, or include a file with them."
+            yield ("expect", i, "on"), "the recipe has no prompts of its own", advice
         yield from _expectation_problems(expectation, recipe.verify, ("expect", i))
 
 

@@ -15,6 +15,7 @@ from kedit.editing.recipe import (
     Edit,
     Expectation,
     KlStrength,
+    OwnPrompt,
     Recipe,
     Set,
     Steps,
@@ -62,6 +63,15 @@ class ResolvedEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedText:
+    """One of a recipe's own prompts: IRIs of whom it is about and of the relation that it asks for, if any."""
+
+    text: str
+    subject: str | None = None
+    relation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedRecipe:
     """A recipe ready to be applied: enabled edits only, in order, and what is expected of them."""
 
@@ -71,6 +81,8 @@ class ResolvedRecipe:
     protect: tuple[str, ...] = ()
     """IRIs of relations that must not move."""
     verify: Verify = field(default_factory=Verify)
+    prompts: tuple[AskedText, ...] = ()
+    """The recipe's own prompts."""
     notes: tuple[str, ...] = ()
     """What resolving left out and why; `kedit plan` prints it."""
 
@@ -112,7 +124,8 @@ def resolve(recipe: Recipe, ontology: Ontology, slots: SlotMap, *, graph: Path |
     if skipped := len(recipe.expect) - len(expect):
         notes.append(f"{skipped} expectation(s) of edits that are switched off are left out")
     protect = tuple(binder.iri(term, ("protect", i), "relation") for i, term in enumerate(recipe.protect))
-    return ResolvedRecipe(recipe.name or "recipe", edits, expect, protect, recipe.verify, (*notes, *binder.notes))
+    prompts = tuple(binder.prompt(prompt, ("prompts", i)) for i, prompt in enumerate(recipe.prompts))
+    return ResolvedRecipe(recipe.name or "recipe", edits, expect, protect, recipe.verify, prompts, (*notes, *binder.notes))
 
 
 class _Binder:
@@ -143,6 +156,11 @@ class _Binder:
             when=edit.when,
             steps=edit.scope.steps,
         )
+
+    def prompt(self, prompt: OwnPrompt, at: Location) -> AskedText:
+        subject = None if prompt.subject is None else self.iri(prompt.subject, (*at, "subject"), "individual")
+        relation = None if prompt.asks is None else self.iri(prompt.asks, (*at, "asks"), "relation")
+        return AskedText(prompt.text, subject, relation)
 
     def slot(self, term: str, at: Location) -> Slot:
         iri = self.iri(term, at, "slot")

@@ -15,11 +15,14 @@ from kedit.verification.figures import (
     Control,
     CurvePoint,
     DictionaryStats,
+    Fluency,
     Gate,
+    Interference,
     Knowledge,
     Layer,
     Locality,
     Pair,
+    Plateau,
     Rate,
     SwapQuadrant,
 )
@@ -192,6 +195,32 @@ def controls_table(
     return made
 
 
+def competitors_table(rate: Rate | None, curve: Sequence[CurvePoint], controls: Mapping[str, Mapping[Any, Control]]) -> Table:
+    """One edit beside its controls, and competitors at their own best and at no more forced KL than the edit's."""
+    columns = ("", "hit", "edit −", "95 %", "strength", "forced KL", "at equal KL: hit", "edit −", "95 %")
+    made = table("Controls and competitors, same prompts", columns)
+    chosen = next((point for point in curve if point.chosen), None)
+    cost = ("", "") if chosen is None else (f"{chosen.strength:g}", fmt.nats(chosen.drift_kl))
+    made.add_row("edit", fmt.share(rate.hit if rate else None), "", "", *cost, "", "", "", style="bold")
+    for name, quadrants in controls.items():
+        if (control := quadrants.get(HEADLINE_QUADRANT)) is None:
+            continue
+        cells = [fmt.share(control.hit), *_difference(control)]
+        cells += [
+            "" if control.strength is None else f"{control.strength:g}",
+            "" if control.strength is None else fmt.nats(control.forced_kl),
+        ]
+        equal = control.equal_damage
+        cells += [fmt.share(equal.hit), *_difference(equal)] if equal else ["", "", ""]
+        made.add_row(Text(fmt.words(name)), *cells)
+    return made
+
+
+def _difference(control: Control) -> tuple[str, str]:
+    found = control.difference
+    return (fmt.signed(found.value), fmt.interval(found.ci)) if found else ("", "")
+
+
 def damage_table(locality: Locality) -> Table:
     """What else moved: as the gate decides, and with the edit on everywhere."""
     made = table("Damage", ("", "as scoped", "forced"))
@@ -243,13 +272,33 @@ def expectations_table(expectations: Iterable[JudgedExpectation]) -> Table:
     return made
 
 
-def curve_line(name: str, curve: Sequence[CurvePoint]) -> Text:
+def curve_line(name: str, curve: Sequence[CurvePoint], plateau: Plateau | None = None) -> Text:
     """Strength against hit as a line of blocks."""
     text = Text.assemble(("strength    ", "dim"), f"{name}  ")
     text.append(fmt.sparkline([point.hit for point in curve]), "green")
-    best = max(curve, key=lambda point: point.hit if point.hit is not None else -1.0)
-    text.append(f"  {curve[0].strength:g} … {curve[-1].strength:g}, best {fmt.share(best.hit)} at {best.strength:g}")
-    return text
+    text.append(f"  {curve[0].strength:g} … {curve[-1].strength:g}")
+    if (chosen := next((point for point in curve if point.chosen), None)) is not None:
+        text.append(f", {fmt.share(chosen.hit)} at {chosen.strength:g} for {fmt.nats(chosen.drift_kl)} nats forced")
+    text.append(f", plateau {plateau.low:g} … {plateau.high:g}" if plateau else "")
+    return text.append(" (validation)", "dim")
+
+
+def fluency_line(name: str, fluency: Fluency) -> Text:
+    """How edited text goes on, in one line."""
+    ratio, repeated = fluency.perplexity_ratio, fluency.repetition_edited
+    text = Text.assemble(("going on    ", "dim"), f"{name}  perplexity × ")
+    text.append(fmt.with_interval(ratio.value, ratio.ci) if ratio else fmt.MISSING)
+    text.append(f" ({fmt.nats(fluency.perplexity_base)} before) · repetition ")
+    text.append(f"{fmt.share(repeated.value if repeated else None)} ({fmt.share(fluency.repetition_base)} before)")
+    return text.append(f" · n {fluency.n}", "dim")
+
+
+def interference_line(name: str, together: Interference) -> Text:
+    """What the other edits of the recipe do to one, in one line."""
+    lost = together.difference
+    text = Text.assemble(("together    ", "dim"), f"{name}  hit {fmt.share(together.hit)}, alone − together ")
+    text.append(f"{fmt.signed(lost.value)} {fmt.interval(lost.ci)}" if lost else fmt.MISSING)
+    return text.append("  interferes", "bold yellow") if together.interferes else text.append("  no interference", "dim")
 
 
 def transcripts_table(transcripts: Sequence[Transcript], count: int = 4) -> Table:

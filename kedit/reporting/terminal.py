@@ -61,18 +61,31 @@ def render_report(report: Report) -> RenderableType:
         swaps = [_edits_table(edits)]
     parts += [
         _together(*swaps, tables.outcome_legend()) if edits else None,
-        beside(
-            tables.controls_table(compared) if compared else None,
-            tables.damage_table(report.locality) if _has_locality(report) else None,
-        ),
+        *_compared(report, compared),
         tables.transcripts_table(edits[0].transcripts) if edits and edits[0].transcripts else None,
         _together(
-            *(tables.curve_line(edit.id, edit.curve) for edit in edits if edit.curve),
+            *(tables.curve_line(edit.id, edit.curve, edit.plateau) for edit in edits if edit.curve),
+            *(tables.fluency_line(edit.id, edit.fluency) for edit in edits if edit.fluency),
+            *(tables.interference_line(edit.id, edit.together) for edit in edits if edit.together),
+            *(Text.assemble(("note        ", "dim"), f"{edit.id}  {note}") for edit in edits for note in edit.notes),
             tables.gates_line(report.gates) if report.gates else None,
         ),
         tables.expectations_table(report.expectations) if report.expectations else None,
     ]
     return Group(_page(parts), render_verdict(report))
+
+
+def _compared(report: Report, compared: Mapping[str, Any]) -> list[RenderableType | None]:
+    """Controls and damage: side by side, or, where competitors need the width, one above the other."""
+    damage = tables.damage_table(report.locality) if _has_locality(report) else None
+    if not any(row.curve for edit in report.edits for quadrants in edit.controls.values() for row in quadrants.values()):
+        return [beside(tables.controls_table(compared) if compared else None, damage)]
+    wide = [
+        tables.competitors_table(edit.quadrants.get(HEADLINE_QUADRANT), edit.curve, edit.controls)
+        for edit in report.edits
+        if edit.controls
+    ]
+    return [*wide, damage]
 
 
 def _together(*parts: RenderableType | None) -> RenderableType | None:

@@ -210,6 +210,19 @@ class Interference(Rate):
     """Whether the difference is more than 0.05, or its interval excludes 0."""
 
 
+class OwnPrompts(Model):
+    """One edit on the recipe's own prompts: whether it fires where it should and only there, and what it makes of the answers."""
+
+    n: int
+    scope_leak: Share
+    scope_miss: Share
+    known: Rate | None = None
+    """Hit on prompts that the edit is for, over facts that the model knows."""
+    all_facts: Rate | None = None
+    unedited: Rate | None = None
+    """The same known facts without the edit."""
+
+
 class Histogram(Model):
     """Reads of one slot in calibrated units: prompts per bin that ask for its term (on) and that do not (off)."""
 

@@ -108,13 +108,14 @@ def _candidates(setting: Setting, edit: ResolvedEdit, prompts: Iterable[Prompt],
             continue
         if edit.op == "amplify" and setting.hits.get(prompt.id, False):
             continue
-        target = _counted_relation(prompt, edit)
+        target = counted_relation(prompt, edit)
         if target is None or target not in setting.matchers or not setting.ontology.values(target, prompt.subject):
             continue
         yield Item(prompt, edit, target, cell, setting.known(prompt.subject, target))
 
 
-def _counted_relation(prompt: Prompt, edit: ResolvedEdit) -> str | None:
+def counted_relation(prompt: Prompt, edit: ResolvedEdit) -> str | None:
+    """The relation whose answer counts on a prompt; None if the edit is not for it."""
     if edit.op == "set":
         return edit.slot_iri if prompt.relation is None else None
     if prompt.relation is None or not asks(prompt, edit):

@@ -25,6 +25,7 @@ from kedit.verification.figures import (
     Locality,
     Model,
     Number,
+    OwnPrompts,
     Pair,
     Plateau,
     Quadrant,
@@ -153,6 +154,7 @@ class EditResult(Model):
     curve: tuple[CurvePoint, ...] = ()
     plateau: Plateau | None = None
     fluency: Fluency | None = None
+    own_prompts: OwnPrompts | None = None
     together: Interference | None = None
     """None where the recipe has one edit."""
     transcripts: tuple[Transcript, ...] = ()

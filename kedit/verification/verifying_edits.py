@@ -23,6 +23,7 @@ from kedit.verification.locality import damage
 from kedit.verification.measure import ALL_CONTROLS, control_arms, latent_p_value, measure
 from kedit.verification.metrics import control_summary, paired_difference, rate, select, swap_summary
 from kedit.verification.outcomes import EDIT, SwapRow
+from kedit.verification.own_prompts import own_prompts
 from kedit.verification.report import EditResult, Transcript
 from kedit.verification.setting import Setting, states_of
 from kedit.verification.statistics import NAN, Estimate
@@ -94,9 +95,15 @@ def measure_edit(
     # A fixed vector has been measured at the strength of the run already; beside competitors its own best one counts.
     rows = [row for row in rows if row.control not in compared or row.quadrant != HEADLINE_QUADRANT] + beside
     shown |= {name: {**shown.get(name, {}), **quadrants} for name, quadrants in compared.items()}
+    own = own_prompts(setting, edit, resolved.prompts, options.seed)
     written = fluency(setting, work, headline, seed=options.seed)
     both = interference(rows, options.seed) if together is not None else None
-    numbers = [*around.numbers(edit.id), *(written.numbers if written else ()), *(_numbers(both, edit.id) if both else ())]
+    numbers = [
+        *around.numbers(edit.id),
+        *(written.numbers if written else ()),
+        *(_numbers(both, edit.id) if both else ()),
+        *(own[2] if own else ()),
+    ]
     curie = setting.ontology.curie
     swap = swap_summary([row for row in rows if row.control in (EDIT, "majority")], names=curie)
     result = EditResult.model_validate(
@@ -112,12 +119,13 @@ def measure_edit(
             "curve": settled.curve,
             "plateau": settled.plateau,
             "fluency": written.fluency if written else None,
+            "own_prompts": own[0] if own else None,
             "together": both,
             "transcripts": transcripts(setting, work, rows, sample),
             "notes": (settled.note,) if settled.note else (),
         }
     )
-    return EditMeasured(result, rows, gates | fired_gate(rows), numbers)
+    return EditMeasured(result, [*rows, *(own[1] if own else ())], gates | fired_gate(rows), numbers)
 
 
 def _terms(edit: ResolvedEdit, names: Any) -> dict[str, Any]:

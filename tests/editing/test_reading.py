@@ -61,7 +61,7 @@ def test_a_good_file(write: Write) -> None:
         ("kedit: 1", "kedit: 2", 1, "kedit", "must be 1", None),
         ("kedit: 1\n", "", 1, "kedit", "'kedit' is missing", None),
         ("to: mother", "to: mother\n    strength: strong", 8, "edits[0].strength", "calibrated units", None),
-        ("to: mother", "to: mother\n    strength: {kl: -0.1}", 8, "edits[0].strength", "greater than 0", None),
+        ("to: mother", "to: mother\n    strength: {kl: -0.1}", 8, "edits[0].strength", "calibrated units", None),
         ("to: mother", "to: mother\n    value: Ann", 8, "edits[0].value", "cannot ask for a new value", "value slots"),
         ("run: runs/family", "verify: {controls: [reft]}", 2, "verify.controls", "unknown control 'reft'", "'reft_r1'"),
         ("when: asked", "when: always\n      steps: asked", 10, "edits[0].scope.when", "without regard", "steps: prompt"),
