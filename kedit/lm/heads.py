@@ -85,12 +85,13 @@ def indirect_effects(lm: LanguageModel, layer: int, means: Tensor, probes: Seque
             tokens = torch.tensor([probe.token for probe in part], device=lm.device)
             wanted = means[[probe.target for probe in part]].to(lm.device, lm.dtype)
             base = _gain(prefix.logits, tokens)
+            # All heads of a block in one forward pass: a single token's costs what reading the weights costs.
+            several = prefix.rows(torch.arange(len(part), device=lm.device).repeat(heads))
             for block, module in enumerate(modules):
-                for head in range(heads):
-                    columns = slice(head * size, (head + 1) * size)
-                    with input_hook(module, _patch(wanted[:, block, columns], columns)):
-                        logits = _last_token(lm, prefix, last)
-                    effects[block, head] += (_gain(logits, tokens) - base).sum().cpu()
+                with input_hook(module, _patch(wanted[:, block], heads, size)):
+                    logits = _last_token(lm, several, last.repeat(heads, 1))
+                gains = _gain(logits, tokens.repeat(heads)).view(heads, len(part)) - base
+                effects[block] += gains.sum(1).cpu()
             advance(len(part))
     return effects / max(len(probes), 1)
 
@@ -134,10 +135,14 @@ def _keeper(kept: dict[int, Tensor], block: int) -> Callable[[Tensor], None]:
     return keep
 
 
-def _patch(wanted: Tensor, columns: slice) -> Callable[[Tensor], Tensor]:
-    def patch(heads: Tensor) -> Tensor:
-        changed = heads.clone()
-        changed[:, -1, columns] = wanted
+def _patch(wanted: Tensor, heads: int, size: int) -> Callable[[Tensor], Tensor]:
+    """Rows come as heads x prompts; in each of them one head says what is wanted of it."""
+
+    def patch(inputs: Tensor) -> Tensor:
+        changed = inputs.clone()
+        for head, rows in enumerate(changed.split(len(wanted))):
+            columns = slice(head * size, (head + 1) * size)
+            rows[:, -1, columns] = wanted[:, columns]
         return changed
 
     return patch

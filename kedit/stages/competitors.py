@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 FOLDER = "competitors"
-HEAD_PROMPTS = 600
+HEAD_PROMPTS = 300
 """Training prompts over which heads are averaged."""
-EFFECT_PROMPTS = 16
+EFFECT_PROMPTS = 12
 """Prompts per relation, all of one carrier, on which heads are tried out."""
 TOP_HEADS = 10
 """Heads whose outputs make a function vector, as in arXiv 2310.15213 for models of like size."""
