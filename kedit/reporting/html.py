@@ -94,6 +94,8 @@ def _page(document: Evaluation | Report, parts: Sequence[sections.Section], **ow
         "layers": layers,
     }
     binding = document.binding.quadrants if document.binding else {}
+    aurocs = document.binding.auroc if document.binding else {}
+    slots = fmt.short_names(aurocs)
     names = fmt.short_names(locality.moved_slots)
     moved = ((names[term], value) for term, value in locality.moved_slots.items() if value is not None)
     values: dict[str, Any] = {"verdict": None, "expectations": (), "interfering": (), "knowledge": (), "dictionary": (), **own}
@@ -104,12 +106,18 @@ def _page(document: Evaluation | Report, parts: Sequence[sections.Section], **ow
         has_locality=bool(locality.model_dump(exclude_defaults=True)),
         moved=sorted(moved, key=lambda item: (-abs(item[1]), item[0])),
         binding_rows=[(name, binding[name]) for name in reversed(QUADRANTS) if name in binding],
+        aurocs=[(slots[term], value) for term, value in aurocs.items()],
         about_run=any((confusion, reads, layers, binding, values["knowledge"], values["dictionary"])),
         **whole,
         **values,
     )  # fmt: skip
     drawn = [*(figure for part in parts for figure in part.figures.values()), *whole.values()]
     return page, [figure for figure in drawn if figure]
+
+
+def _is_wide(figure: Figure | None) -> bool:
+    """Whether a figure wants the whole width of the page."""
+    return figure is not None and figure.width > 500
 
 
 def _title(*parts: str | None) -> str:
@@ -126,5 +134,5 @@ def _environment() -> Environment:
         loader=FunctionLoader(lambda name: (files("kedit.reporting") / "pages" / name).read_text(encoding="utf-8")),
         finalize=lambda value: fmt.legal(value) if type(value) is str else value,
     )
-    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text}
+    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text, "is_wide": _is_wide}
     return environment

@@ -64,7 +64,7 @@ def evaluation_section(evaluation: Evaluation) -> Section:
             "controls": draw.control_figure(headline, evaluation.controls, "controls"),
             "strength": None,
             "tradeoff": None,
-            "pairs": draw.pair_figure("pairs", swap.pairs),
+            "pairs": draw.pair_figure(swap.pairs, "pairs"),
         },
     )
 
@@ -100,11 +100,11 @@ def _edit_section(edit: EditResult, slug: str) -> Section:
         controls=draw.compared(edit.controls),
         pairs=_pairs(edit.pairs),
         figures={
-            "outcomes": draw.outcome_figure(edit.quadrants, f"outcomes-{slug}"),
-            "controls": draw.control_figure(headline, edit.controls, f"controls-{slug}"),
+            "outcomes": draw.outcome_figure(edit.quadrants, f"outcomes-{slug}", edit.id),
+            "controls": draw.control_figure(headline, edit.controls, f"controls-{slug}", edit.id),
             "strength": draw.strength_figure(edit, f"strength-{slug}"),
             "tradeoff": draw.tradeoff_figure(edit, f"tradeoff-{slug}"),
-            "pairs": draw.pair_figure(f"pairs-{slug}", edit.pairs),
+            "pairs": draw.pair_figure(edit.pairs, f"pairs-{slug}", edit.id),
         },
         curve=edit.curve,
         fluency=edit.fluency,

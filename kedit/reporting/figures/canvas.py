@@ -108,14 +108,14 @@ class Canvas:
         artist.set_gid(f"tip-{len(self.tips)}")
         self.tips.append(fmt.printable(words))
 
-    def finish(self, name: str, title: str, caption: str) -> Figure:
+    def finish(self, name: str, title: str, caption: str, about: str = "") -> Figure:
         """Draw it."""
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         stream = io.StringIO()
         FigureCanvasSVG(self.sheet).print_svg(stream, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
         body = tidy(stream.getvalue(), name, self.tips)
-        return Figure(name, title, caption, round(self.width), round(self.height), body)
+        return Figure(name, title, caption, about, round(self.width), round(self.height), body)
 
 
 def measure(words: str, size: float = SMALL) -> float:

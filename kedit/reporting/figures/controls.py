@@ -28,7 +28,7 @@ def compared(controls: Controls) -> list[tuple[str, Control]]:
 
 
 @styled
-def control_figure(edit: Rate | None, controls: Controls, name: str) -> Figure | None:
+def control_figure(edit: Rate | None, controls: Controls, name: str, about: str = "") -> Figure | None:
     """A dot and its interval per control, sorted, before the edit's own as a band; hollow at the edit's damage."""
     others = compared(controls)
     if not others:
@@ -53,12 +53,19 @@ def control_figure(edit: Rate | None, controls: Controls, name: str) -> Figure |
         canvas.tip(named, said)
         canvas.text(WIDTH - right + 10, y, fmt.with_interval(row.hit, row.ci), color=color)
     canvas.text(left + (WIDTH - left - right) / 2, canvas.height - 9, "hit, with 95 % interval", ha="center", color=SOFT)
-    n = max(row.n for _, row in rows)
-    hollow = any(row.equal_damage for _, row in others)
-    caption = f"The same prompts on unseen carriers × unseen subjects, n = {n:,}; the band is this edit's interval."
-    return canvas.finish(
-        name, "Against controls and competitors", caption + (" Hollow: at no more forced KL than the edit." * hollow)
-    )
+    caption = f"The same prompts, unseen carriers × unseen subjects: {_counts(rows, edit)}. The band is this edit's interval."
+    if any(row.equal_damage for _, row in others):
+        caption += " Hollow: at no more forced KL than the edit."
+    return canvas.finish(name, "Against controls and competitors", caption, about)
+
+
+def _counts(rows: Sequence[tuple[str, Rate]], edit: Rate | None) -> str:
+    """`n = 105`, and what was measured on another number of them."""
+    n = edit.n if edit is not None else rows[0][1].n
+    others = sorted((row.n, title) for title, row in rows if row.n != n)
+    if len(others) > 3:
+        return f"n = {n:,} (controls {others[0][0]:,} to {others[-1][0]:,})"
+    return f"n = {n:,}" + (f" ({', '.join(f'{title} {count:,}' for count, title in others)})" if others else "")
 
 
 def _row(canvas: Canvas, axes: Axes, place: int, row: Rate, color: str, title: str) -> str:
@@ -106,7 +113,7 @@ def tradeoff_figure(edit: EditResult, name: str) -> Figure | None:
     caption = (
         "Each line over its strengths, on everywhere; the large mark is the strength that was chosen. Up and left is better."
     )
-    return canvas.finish(name, f"Effect against damage: {edit.id}", caption)
+    return canvas.finish(name, "Effect against damage", caption, edit.id)
 
 
 def _along(curve: Sequence[CurvePoint]) -> list[CurvePoint]:

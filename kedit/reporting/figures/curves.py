@@ -51,7 +51,7 @@ def strength_figure(edit: EditResult, name: str) -> Figure | None:
     if costed:
         above.tick_params(labelbottom=False)
     canvas.text(_LEFT + wide / 2, canvas.height - 10, "strength (calibrated units)", ha="center", color=SOFT)
-    return canvas.finish(name, f"Strength, effect and damage: {edit.id}", _caption(edit, chosen))
+    return canvas.finish(name, "Strength, effect and damage", _caption(edit, chosen), edit.id)
 
 
 def _caption(edit: EditResult, chosen: float | None) -> str:

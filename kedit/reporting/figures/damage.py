@@ -26,7 +26,7 @@ def damage_figure(locality: Locality) -> Figure | None:
     groups = [(title, rows) for title, rows in (("retention", kept), ("KL", moved)) if rows]
     if not groups:
         return None
-    canvas = Canvas(height=30 + sum(len(rows) * _ROW + 56 for _, rows in groups))
+    canvas = Canvas(height=16 + sum(len(rows) * _ROW + 56 for _, rows in groups))
     canvas.key(10, 10, "as scoped", ACCENT, "o")
     canvas.key(110, 10, "switched on everywhere", ORANGE, "o", hollow=True)
     left, labels = column([row[0] for _, rows in groups for row in rows], 130, SMALL)

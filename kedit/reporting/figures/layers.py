@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kedit.reporting import format as fmt
-from kedit.reporting.figures.canvas import SMALL, WIDTH, Canvas, share_scale, spread, styled
+from kedit.reporting.figures.canvas import SMALL, WIDTH, Canvas, fit, share_scale, spread, styled
 from kedit.reporting.figures.palette import ACCENT, LINE, ORANGE, SERIES, SOFT
 from kedit.reporting.figures.svg import Figure
 from kedit.verification.figures import Layer
@@ -27,26 +27,28 @@ def layer_figure(layers: Sequence[Layer]) -> Figure | None:
     if not layers:
         return None
     canvas = Canvas(height=230)
-    left, right, top, high = 34.0, 92.0, 22.0, 160.0
+    left, right, top, high = 34.0, 112.0, 22.0, 160.0
     axes = canvas.panel(left, top, WIDTH - left - right, high)
     share_scale(axes)
     places = range(len(layers))
     axes.set_xlim(-0.5, len(layers) - 0.5)
     every = -(-len(layers) // 12)
     shown = [i for i in places if i % every == 0 or layers[i].chosen]
-    axes.set_xticks(shown, [_block(layers[i].hook_point) for i in shown])
+    room = (WIDTH - left - right) / max(len(shown), 1)
+    axes.set_xticks(shown, [fit(_block(layers[i].hook_point), room) for i in shown])
     for index in places:
         if layers[index].chosen:
-            axes.axvspan(index - 0.4, index + 0.4, color=LINE, alpha=0.55, linewidth=0, zorder=0)
+            half = min(0.4, 24 * len(layers) / (WIDTH - left - right))
+            axes.axvspan(index - half, index + half, color=LINE, alpha=0.55, linewidth=0, zorder=0)
             axes.text(index, 1.07, "chosen", ha="center", va="bottom", color=SOFT, fontsize=SMALL)
     ends: list[tuple[float, str, str]] = []
     for field, label, color, mark in _LINES:
         points = [(i, getattr(layer, field)) for i, layer in enumerate(layers) if getattr(layer, field) is not None]
         if not points:
             continue
-        axes.plot(*zip(*points, strict=True), color=color, linewidth=2, marker=mark, markersize=6, clip_on=False)
+        axes.plot(*zip(*points, strict=True), color=color, linewidth=2, clip_on=False)
         for index, value in points:
-            dot = axes.plot([index], [value], color=color, marker=mark, markersize=9, alpha=0.01, clip_on=False)[0]
+            dot = axes.plot([index], [value], color=color, marker=mark, markersize=6, clip_on=False)[0]
             canvas.tip(dot, f"{layers[index].hook_point}: {label} {fmt.share(value)}")
         ends.append((top + high * (1.04 - points[-1][1]) / 1.06, f"{label} {fmt.share(points[-1][1])}", color))
     for y, (_, label, color) in zip(spread([end[0] for end in ends], 15, top, top + high), ends, strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT
 from kedit.reporting import format as fmt
-from kedit.reporting.figures.canvas import SMALL, Canvas, column, styled
+from kedit.reporting.figures.canvas import SMALL, Canvas, column, measure, styled
 from kedit.reporting.figures.palette import ACCENT, INK, LINE, ON_ACCENT, QUIET, SOFT
 from kedit.reporting.figures.svg import Figure
 from kedit.verification.figures import Binding, Pair
@@ -43,7 +43,7 @@ def confusion_figure(binding: Binding | None) -> Figure | None:
 
 
 @styled
-def pair_figure(name: str, pairs: Sequence[Pair]) -> Figure | None:
+def pair_figure(pairs: Sequence[Pair], name: str, about: str = "") -> Figure | None:
     """Hit of every ordered pair of relations; None where there is but one."""
     mine = {(pair.source, pair.target): pair for pair in pairs if pair.quadrant == HEADLINE_QUADRANT}
     if len(mine) < 2:
@@ -58,7 +58,7 @@ def pair_figure(name: str, pairs: Sequence[Pair]) -> Figure | None:
         cells[place[source], place[target]] = (pair.hit, pair_text(pair), said)
     canvas = _heat_map([short[term] for term in terms], cells, down="from", across="to")
     caption = "Hit on unseen carriers × unseen subjects. * never trained; ( ) too few items or subjects to count."
-    return canvas.finish(name, "Every ordered pair of relations", caption)
+    return canvas.finish(name, "Every ordered pair of relations", caption, about)
 
 
 def pair_text(pair: Pair) -> str:
@@ -73,6 +73,7 @@ def _heat_map(names: Sequence[str], cells: Mapping[tuple[int, int], Cell], *, do
     size = min(max(330 / count, 15.0), 46.0)
     letters = min(SMALL, size - 3)
     left, shown = column(names, 118, letters)
+    left = max(left, measure(f"{down} ↓"))
     slant = 90 if size < 30 else 40
     top = 26 + (left if slant == 90 else left * 0.66 + 6)
     overhang = 0 if slant == 90 else left * 0.78 - size / 2

@@ -16,7 +16,7 @@ _ROW = 40.0
 
 
 @styled
-def outcome_figure(quadrants: Mapping[Any, SwapQuadrant], name: str) -> Figure | None:
+def outcome_figure(quadrants: Mapping[Any, SwapQuadrant], name: str, about: str = "") -> Figure | None:
     """A stacked bar per quadrant, the hardest first; the whisker belongs to hit."""
     shown = [(key, quadrants[key]) for key in reversed(QUADRANTS) if key in quadrants]
     if not shown:
@@ -46,7 +46,7 @@ def outcome_figure(quadrants: Mapping[Any, SwapQuadrant], name: str) -> Figure |
     headline = shown[0][1]
     hit = fmt.with_interval(headline.hit, headline.ci)
     caption = f"On {fmt.quadrant_words(shown[0][0])}: hit {hit}. Line in the bar: its 95 % interval."
-    return canvas.finish(name, "What became of the answers", caption)
+    return canvas.finish(name, "What became of the answers", caption, about)
 
 
 def _legend(canvas: Canvas) -> None:

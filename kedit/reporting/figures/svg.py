@@ -23,11 +23,15 @@ _COLOURS: Final = re.compile("|".join(VARIABLES))
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawn figure: `name` is that of its files, `body` the inside of its `<svg>` with the colours of light paper."""
+    """A drawn figure: `name` is that of its files, which say in their title what it is `about`.
+
+    `body` is the inside of its `<svg>` with the colours of light paper.
+    """
 
     name: str
     title: str
     caption: str
+    about: str
     width: int
     height: int
     body: str
@@ -44,7 +48,9 @@ class Figure:
         """For a file: with its title, on white."""
         height = self.height + _TITLE_ROOM
         size = f'width="{self.width}" height="{height}" viewBox="0 -{_TITLE_ROOM} {self.width} {height}"'
-        title = fonts.fit(fmt.printable(self.title), (self.width - 16) / 1.15, 14, "Semibold")
+        title = fonts.fit(
+            fmt.printable(f"{self.title}: {self.about}" if self.about else self.title), (self.width - 16) / 1.15, 14, "Semibold"
+        )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{fonts.STACK}" {self._rest}>'
             f'<rect y="-{_TITLE_ROOM}" width="{self.width}" height="{height}" fill="{PAPER}"/>'
