@@ -115,11 +115,6 @@ def _page(document: Evaluation | Report, parts: Sequence[sections.Section], **ow
     return page, [figure for figure in drawn if figure]
 
 
-def _is_wide(figure: Figure | None) -> bool:
-    """Whether a figure wants the whole width of the page."""
-    return figure is not None and figure.width > 500
-
-
 def _title(*parts: str | None) -> str:
     return " × ".join(part for part in parts if part) or "kedit"
 
@@ -134,5 +129,5 @@ def _environment() -> Environment:
         loader=FunctionLoader(lambda name: (files("kedit.reporting") / "pages" / name).read_text(encoding="utf-8")),
         finalize=lambda value: fmt.legal(value) if type(value) is str else value,
     )
-    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text, "is_wide": _is_wide}
+    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text}
     return environment

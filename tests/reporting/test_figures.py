@@ -49,12 +49,13 @@ def test_figures_of_thirty_relations_keep_within_their_sheet(wide, name):
     figure = DRAW[name](wide)
     assert figure is not None
     assert max(figure.width, figure.height) < 1200
+    assert figure.is_wide == (name in ("binding", "pairs", "activations"))
     assert len(figure.body) < 500_000
     places = [
         (float(element.get("x", 0)), float(element.get("y", 0)))
         for element in ET.fromstring(figure.file).iter("{http://www.w3.org/2000/svg}text")
     ]
-    assert all(0 <= x <= figure.width and -30 <= y <= figure.height for x, y in places)
+    assert all(0 <= x <= figure.width and -30 <= y <= figure.height + 70 for x, y in places)
 
 
 def test_figures_of_two_relations(rich):
@@ -62,6 +63,7 @@ def test_figures_of_two_relations(rich):
     figure = draw.pair_figure(pairs, "pairs")
     assert figure is not None
     assert texts(figure).count("borders") == 2
+    assert not figure.is_wide
     one = draw.activation_figure({"ex:a": rich.activations["ex:borders"]})
     assert one is not None
     assert one.width == 440

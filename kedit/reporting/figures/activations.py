@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS: Final = 3
+_MANY: Final = 9
+"""Slots beyond which the figure takes the whole width of a page."""
 _HIGH: Final = 96
 _GAP: Final = 18
 
@@ -26,22 +28,22 @@ def activation_figure(activations: Mapping[str, Histogram]) -> Figure | None:
     if not shown:
         return None
     names = fmt.short_names(shown)
-    columns = min(_COLUMNS, len(shown))
+    columns, width = (_COLUMNS, WIDTH) if len(shown) <= _MANY else (2 * _COLUMNS, 2 * WIDTH)
     rows = -(-len(shown) // columns)
-    wide = (WIDTH - 8 - (columns - 1) * _GAP) / columns
+    wide = (width - 16 - (columns - 1) * _GAP) / columns
     top = 22
-    canvas = Canvas(height=top + rows * (_HIGH + 4) + 16)
+    canvas = Canvas(height=top + rows * (_HIGH + 4) + 16, width=width)
     canvas.key(10, 9, "asks for this relation", ACCENT)
     canvas.key(166, 9, "asks for something else", QUIET)
     canvas.key(330, 9, "threshold", ORANGE, "|")
     for index, (term, one) in enumerate(shown.items()):
         row, col = divmod(index, columns)
-        left, high = 4 + col * (wide + _GAP), top + row * (_HIGH + 4)
+        left, high = 8 + col * (wide + _GAP), top + row * (_HIGH + 4)
         axes = canvas.panel(left, high + 22, wide, _HIGH - 46)
         _histogram(canvas, axes, one, names[term])
         label = canvas.text(left, high + 13, fit(names[term], wide), color=INK)
         canvas.tip(label, f"{names[term]}: {sum(one.on):,} prompts ask for it, {sum(one.off):,} do not")
-    canvas.text(WIDTH / 2, canvas.height - 8, "what the slot reads (calibrated units)", ha="center", color=SOFT)
+    canvas.text(width / 2, canvas.height - 8, "what the slot reads (calibrated units)", ha="center", color=SOFT)
     on, off = (sum(sum(getattr(one, group)) for one in shown.values()) for group in ("on", "off"))
     caption = f"Shares of either group; n = {on:,} reads where the relation is asked for, {off:,} where it is not."
     return canvas.finish("activations", "What each slot reads", caption)

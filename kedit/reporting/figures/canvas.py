@@ -124,8 +124,13 @@ def measure(words: str, size: float = SMALL) -> float:
 
 
 def fit(words: str, room: float, size: float = SMALL) -> str:
-    """As much of the words as there is room for."""
-    return fonts.fit(fmt.printable(words), room / _SLACK, size)
+    """As much of the words as there is room for: names differ at their ends, so that it is the middle that goes."""
+    words, room = fmt.printable(words), room / _SLACK
+    if fonts.width(words, size) <= room:
+        return words
+    end = words[-5:]
+    head = fonts.fit(words[:-5], room - fonts.width(end, size), size)
+    return head.removesuffix(fonts.ELLIPSIS).rstrip() + fonts.ELLIPSIS + end
 
 
 def column(words: Sequence[str], most: float, size: float = SMALL) -> tuple[float, list[str]]:

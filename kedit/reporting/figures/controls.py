@@ -106,7 +106,7 @@ def tradeoff_figure(edit: EditResult, name: str) -> Figure | None:
     _log_ticks(axes, [point.drift_kl or 1.0 for _, points in curves for point in points])
     for y, (_, title, color) in zip(spread([end[0] for end in ends], 15, top, top + high), ends, strict=True):
         canvas.text(WIDTH - right + 10, y, fit(title, right - 12), color=color, weight="bold" if color == ACCENT else "normal")
-    canvas.text(4, 10, "hit on validation", color=INK)
+    canvas.text(8, 10, "hit on validation", color=INK)
     canvas.text(
         left + (WIDTH - left - right) / 2, canvas.height - 10, "mean KL on neutral text (nats, log)", ha="center", color=SOFT
     )

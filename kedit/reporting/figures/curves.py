@@ -28,13 +28,11 @@ def strength_figure(edit: EditResult, name: str) -> Figure | None:
     wide = WIDTH - _LEFT - _RIGHT
     above = canvas.panel(_LEFT, 30, wide, 140)
     share_scale(above)
-    canvas.text(
-        4, 10, f"hit on validation{_n(points)}, with 95 % interval" if _has_ci(points) else f"hit on validation{_n(points)}"
-    )
+    canvas.text(8, 10, f"hit on validation{_n(points)}{_with(points)}")
     _hits(canvas, above, points)
     panels = [above]
     if costed:
-        canvas.text(4, 194, "mean KL on neutral text (nats), edit on everywhere")
+        canvas.text(8, 194, "mean KL on neutral text (nats), edit on everywhere")
         below = canvas.panel(_LEFT, 208, wide, 80)
         _costs(canvas, below, costed)
         panels.append(below)
@@ -95,5 +93,5 @@ def _n(points: list[CurvePoint]) -> str:
     return f", n = {most:,}" if most else ""
 
 
-def _has_ci(points: list[CurvePoint]) -> bool:
-    return any(point.ci[0] is not None for point in points)
+def _with(points: list[CurvePoint]) -> str:
+    return ", with 95 % interval" if any(None not in point.ci for point in points) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT
 from kedit.reporting import format as fmt
@@ -12,8 +12,6 @@ from kedit.reporting.figures.palette import ACCENT, INK, LINE, ON_ACCENT, QUIET,
 from kedit.reporting.figures.svg import Figure
 from kedit.verification.figures import Binding, Pair
 
-NUMBERS_UP_TO: Final = 12
-"""Rows beyond which a cell has no room for its number: the colour, and the pointer, tell it."""
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -78,13 +76,14 @@ def _heat_map(names: Sequence[str], cells: Mapping[tuple[int, int], Cell], *, do
     top = 26 + (left if slant == 90 else left * 0.66 + 6)
     overhang = 0 if slant == 90 else left * 0.78 - size / 2
     width = left + 12 + count * size + max(8, overhang)
+    numbers = _fitting([text for _, text, _ in cells.values()], size)
     canvas = Canvas(height=top + count * size + 6, width=max(width, 240))
     axes = canvas.panel(left + 10, top, count * size, count * size)
     axes.set_xlim(0, count)
     axes.set_ylim(count, 0)
     axes.set_axis_off()
-    for (row, col), (share, text, said) in cells.items():
-        _cell(canvas, axes, (row, col), share, text if count <= NUMBERS_UP_TO else "", said)
+    for ((row, col), (share, _, said)), text in zip(cells.items(), numbers, strict=True):
+        _cell(canvas, axes, (row, col), share, text, said)
     for line in range(count + 1):
         axes.plot([0, count], [line, line], color=LINE, linewidth=0.5, clip_on=False, zorder=0)
         axes.plot([line, line], [0, count], color=LINE, linewidth=0.5, clip_on=False, zorder=0)
@@ -103,6 +102,14 @@ def _heat_map(names: Sequence[str], cells: Mapping[tuple[int, int], Cell], *, do
     canvas.text(left + 4, top - 12, f"{down} ↓", ha="right", color=SOFT)
     canvas.text(left + 10, 10, f"{across} →", color=SOFT)
     return canvas
+
+
+def _fitting(texts: Sequence[str], room: float) -> list[str]:
+    """Numbers that all have room in their cells, if need be as `.93`; else none: colour, and the pointer, tell them."""
+    for shown in (list(texts), [text.replace("0.", ".").replace("1.00", "1") for text in texts]):
+        if all(measure(text) <= room for text in shown):
+            return shown
+    return [""] * len(texts)
 
 
 def _cell(canvas: Canvas, axes: Axes, place: tuple[int, int], share: float | None, text: str, said: str) -> None:

@@ -11,10 +11,12 @@ from typing import Final
 
 from kedit.reporting import format as fmt
 from kedit.reporting.diagram import fonts
-from kedit.reporting.figures.palette import INK, PAPER, VARIABLES
+from kedit.reporting.figures.palette import INK, PAPER, SOFT, VARIABLES
 
 ZOOM: Final = 2.0
 _TITLE_ROOM: Final = 30
+_LINE: Final = 15
+_HALF: Final = 500
 _DROPPED: Final = {"metadata", "style"}
 _SAID_BY_DEFAULT: Final = {("stroke-linejoin", "round"), ("stroke-linecap", "butt"), ("opacity", "1")}
 _NUMBER: Final = re.compile(r"-?\d+\.\d+")
@@ -37,24 +39,34 @@ class Figure:
     body: str
 
     @property
+    def is_wide(self) -> bool:
+        """Whether it wants the whole width of a page."""
+        return self.width > _HALF
+
+    @property
     def inline(self) -> str:
         """For a page: colours are the page's variables, sizes and letters its own."""
         body = _COLOURS.sub(lambda found: f"var({VARIABLES[found[0]]})", self.body)
-        size = f'viewBox="0 0 {self.width} {self.height}" style="max-width:{self.width * 1.1:.0f}px"'
-        return f'<svg class="figure" {size} {self._rest}>{body}</svg>'
+        kind = "figure large" if self.is_wide else "figure"
+        size = f'viewBox="0 0 {self.width} {self.height}" style="--wide:{self.width}px"'
+        return f'<svg class="{kind}" {size} {self._rest}>{body}</svg>'
 
     @property
     def file(self) -> str:
-        """For a file: with its title, on white."""
-        height = self.height + _TITLE_ROOM
+        """For a file: with its title and caption, on white."""
+        lines = fonts.wrap(fmt.printable(self.caption), (self.width - 16) / 1.1, 11, lines=4)
+        height = self.height + _TITLE_ROOM + (len(lines) * _LINE + 8 if lines else 0)
         size = f'width="{self.width}" height="{height}" viewBox="0 -{_TITLE_ROOM} {self.width} {height}"'
-        title = fonts.fit(
-            fmt.printable(f"{self.title}: {self.about}" if self.about else self.title), (self.width - 16) / 1.15, 14, "Semibold"
+        name = f"{self.title}: {self.about}" if self.about else self.title
+        title = fonts.fit(fmt.printable(name), (self.width - 16) / 1.15, 14, "Semibold")
+        told = "".join(
+            f'<text x="8" y="{self.height + 12 + index * _LINE}" font-size="11" fill="{SOFT}">{escape(line)}</text>'
+            for index, line in enumerate(lines)
         )
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{fonts.STACK}" {self._rest}>'
             f'<rect y="-{_TITLE_ROOM}" width="{self.width}" height="{height}" fill="{PAPER}"/>'
-            f'<text x="8" y="-11" font-size="14" font-weight="600" fill="{INK}">{escape(title)}</text>{self.body}</svg>\n'
+            f'<text x="8" y="-11" font-size="14" font-weight="600" fill="{INK}">{escape(title)}</text>{self.body}{told}</svg>\n'
         )
 
     def png(self) -> bytes:
