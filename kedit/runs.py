@@ -22,7 +22,7 @@ __all__ = ["LAYOUT", "Manifest", "ModelId", "OntologyId", "Run", "Stage", "Stage
 
 LAYOUT = (
     *("ontology.ttl", "slots.json", "prompts.jsonl", "knowledge.json"),
-    *("model", "activations", "sae", "evaluation.json", "evaluation.html", "reports", "strengths", "competitors"),
+    *("model", "activations", "sae", "evaluation.json", "evaluation.html", "figures", "reports", "strengths", "competitors"),
 )
 """What a run directory may hold beside the outputs that its stages recorded; `--overwrite` removes it and nothing else."""
 

@@ -137,7 +137,7 @@ def _use(run: Any) -> None:
     report = pipeline.verify("swap.yaml")
     assert report.verdict == "PASS"
     assert report.exit_code == 0
-    assert {path.name for path in Path("run/reports/swap").iterdir()} == {"report.json", "report.html", "rows.jsonl"}
+    assert {path.name for path in Path("run/reports/swap").iterdir()} == {"report.json", "report.html", "figures", "rows.jsonl"}
     answer = pipeline.ask("run", "Where does Ada Moss live?", recipe="swap.yaml")
     assert answer["before"] == "Vienna"
     assert answer["after"] in JOBS

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 MISSING: Final = "–"
 OUTCOMES: Final[tuple[tuple[str, str, str], ...]] = (
-    ("hit", "#2a9d5c", "█"),
-    ("wrong_subject", "#e0a526", "▓"),
-    ("stuck", "#8d6cc9", "▒"),
-    ("derailed", "#d1495b", "░"),
+    ("hit", "#1fa37c", "█"),
+    ("wrong_subject", "#e69f00", "▓"),
+    ("stuck", "#5aaee6", "▒"),
+    ("derailed", "#98a1a8", "░"),
 )
-"""Outcome, its colour, its glyph where there are no colours."""
+"""Outcome, its colour (told apart by the colour-blind too), its glyph where there are no colours."""
+_ILLEGAL: Final = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]")
+"""What no XML file may hold, and what turns the text around it: control characters, lone surrogates, overrides of direction."""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 
 
@@ -51,6 +54,11 @@ def share(value: float | None) -> str:
     return f"{value:.2f}"
 
 
+def plain(value: float | None) -> str:
+    """A number as short as it goes: `0.5`, `12`."""
+    return MISSING if value is None else f"{value:g}"
+
+
 def nats(value: float | None) -> str:
     """A KL with three decimals."""
     return MISSING if value is None else f"{value:.3f}"
@@ -83,6 +91,22 @@ def quadrant(name: str) -> str:
     """`unseen × unseen`: carrier, then subject."""
     template, _, subject = name.partition("_template_")
     return f"{template} × {subject.removesuffix('_subject')}"
+
+
+def quadrant_words(name: str) -> str:
+    """`unseen carriers × unseen subjects`."""
+    template, _, subject = name.partition("_template_")
+    return f"{template} carriers × {subject.removesuffix('_subject')} subjects"
+
+
+def legal(text: str) -> str:
+    """The text without what a page or picture cannot hold; a mark stands where something was."""
+    return _ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def printable(text: str) -> str:
+    """The text on one line, its line ends shown."""
+    return legal(text).replace("\r\n", "⏎").replace("\n", "⏎").replace("\r", "⏎").replace("\t", " ")
 
 
 def words(name: str) -> str:

@@ -2,101 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
-from kedit.files import write_text
+from kedit.editing.metric_names import QUADRANTS
+from kedit.files import atomic, write_text
+from kedit.reporting import figures as draw
 from kedit.reporting import format as fmt
-from kedit.verification.figures import Control, Pair, Rate, SwapQuadrant
+from kedit.reporting import sections
+from kedit.reporting.figures import Figure
+from kedit.reporting.tables import VERDICT_MARK
 from kedit.verification.report import Evaluation, Report
+
+FIGURES = "figures"
+"""The folder beside a page that holds its figures as files."""
 
 
 def evaluation_page(evaluation: Evaluation) -> str:
     """`evaluation.html`: a run's evaluation as a page."""
-    swap = evaluation.swap
-    sections = [
-        _edit_section("Swap", "The answer becomes that of another relation.", swap.quadrants, swap.pairs, evaluation.controls)
-    ]
-    return _template().render(
-        title=_title(evaluation.run.ontology, evaluation.run.model),
-        doc=evaluation,
-        hook_point=evaluation.hook_point,
-        knowledge=dict(sorted(evaluation.knowledge.items(), key=lambda item: -item[1].known)),
-        sections=sections if swap.quadrants else [],
-        expectations=(),
-        verdict=None,
-        **_shared(),
-    )
+    return _evaluation(evaluation)[0]
 
 
 def report_page(report: Report) -> str:
     """`report.html`: what `kedit verify` found, as a page."""
-    sections = []
-    for edit in report.edits:
-        what = f"{edit.op} {edit.source} → {edit.target}" if edit.op == "swap" else f"{edit.op} {edit.slot or ''}"
-        section = _edit_section(edit.id, what, edit.quadrants, edit.pairs, edit.controls)
-        sections.append(section | {"transcripts": edit.transcripts, "curve": edit.curve})
-    return _template().render(
-        title=_title(report.recipe, report.run.ontology, report.run.model),
-        doc=report,
-        hook_point=", ".join(dict.fromkeys(edit.hook_point for edit in report.edits)),
-        knowledge={},
-        sections=sections,
-        expectations=report.expectations,
-        verdict=report.verdict,
-        **_shared(),
-    )
+    return _report(report)[0]
 
 
 def save_page(document: Evaluation | Report, path: Path) -> None:
-    """Write the page of a document, atomically."""
-    write_text(path, report_page(document) if isinstance(document, Report) else evaluation_page(document))
+    """Write the page of a document and, in `figures/` beside it, every figure as SVG and PNG.
+
+    Each file is written atomically; figures of an earlier page do not survive.
+    """
+    page, shown = _report(document) if isinstance(document, Report) else _evaluation(document)
+    folder = path.parent / FIGURES
+    for figure in shown:
+        write_text(folder / f"{figure.name}.svg", figure.file)
+        with atomic(folder / f"{figure.name}.png") as temporary:
+            temporary.write_bytes(figure.png())
+    write_text(path, page)
+    _remove_stale(folder, {figure.name for figure in shown})
+
+
+def _remove_stale(folder: Path, names: set[str]) -> None:
+    """Figures that the page does not show; what is no figure stays."""
+    for file in sorted(folder.glob("*")):
+        if file.suffix in (".svg", ".png") and file.stem not in names and file.is_file():
+            file.unlink()
+
+
+def _evaluation(evaluation: Evaluation) -> tuple[str, list[Figure]]:
+    part = sections.evaluation_section(evaluation)
+    return _page(
+        evaluation,
+        [part] if part.quadrants else [],
+        kind="kedit align · evaluation",
+        title=_title(evaluation.run.ontology, evaluation.run.model),
+        facts=sections.evaluation_facts(evaluation),
+        knowledge=sections.known(evaluation.knowledge),
+        dictionary=sections.dictionaries(evaluation.dictionary),
+    )
+
+
+def _report(report: Report) -> tuple[str, list[Figure]]:
+    return _page(
+        report,
+        sections.edit_sections(report.edits),
+        kind="kedit verify · report",
+        title=_title(report.recipe, report.run.ontology, report.run.model),
+        facts=sections.report_facts(report),
+        verdict=report.verdict,
+        counted=sections.counted(report),
+        expectations=sections.expectations(report.expectations),
+        interfering=[edit.id for edit in report.edits if edit.together and edit.together.interferes],
+    )
+
+
+def _page(document: Evaluation | Report, parts: Sequence[sections.Section], **own: Any) -> tuple[str, list[Figure]]:
+    """The page, and its figures in order."""
+    locality = document.locality
+    confusion, reads = draw.confusion_figure(document.binding), draw.activation_figure(document.activations)
+    layers = draw.layer_figure(document.layers)
+    whole = {
+        "damage": draw.damage_figure(locality),
+        "confusion": confusion,
+        "activations": reads,
+        "layers": layers,
+    }
+    binding = document.binding.quadrants if document.binding else {}
+    aurocs = document.binding.auroc if document.binding else {}
+    slots = fmt.short_names(aurocs)
+    names = fmt.short_names(locality.moved_slots)
+    moved = ((names[term], value) for term, value in locality.moved_slots.items() if value is not None)
+    values: dict[str, Any] = {"verdict": None, "expectations": (), "interfering": (), "knowledge": (), "dictionary": (), **own}
+    page = _environment().get_template("page.html.j2").render(
+        doc=document,
+        sections=parts,
+        mark=VERDICT_MARK,
+        has_locality=bool(locality.model_dump(exclude_defaults=True)),
+        moved=sorted(moved, key=lambda item: (-abs(item[1]), item[0])),
+        binding_rows=[(name, binding[name]) for name in reversed(QUADRANTS) if name in binding],
+        aurocs=[(slots[term], value) for term, value in aurocs.items()],
+        about_run=any((confusion, reads, layers, binding, values["knowledge"], values["dictionary"])),
+        **whole,
+        **values,
+    )  # fmt: skip
+    drawn = [*(figure for part in parts for figure in part.figures.values()), *whole.values()]
+    return page, [figure for figure in drawn if figure]
 
 
 def _title(*parts: str | None) -> str:
     return " × ".join(part for part in parts if part) or "kedit"
 
 
-def _edit_section(
-    title: str,
-    about: str,
-    quadrants: Mapping[Any, SwapQuadrant],
-    pairs: tuple[Pair, ...],
-    controls: Mapping[str, Mapping[Any, Control]],
-) -> dict[str, Any]:
-    """What the template shows of one edit."""
-    shown = [(fmt.quadrant(name), quadrants[name]) for name in reversed(QUADRANTS) if name in quadrants]
-    headline = quadrants.get(HEADLINE_QUADRANT)
-    compared: list[tuple[str, Rate]] = [("edit", headline)] if headline and controls else []
-    for name, rows in controls.items():
-        if HEADLINE_QUADRANT in rows:
-            compared.append((fmt.words(name), rows[HEADLINE_QUADRANT]))
-    mine = {(pair.source, pair.target): pair for pair in pairs if pair.quadrant == HEADLINE_QUADRANT}
-    terms = sorted({term for pair in mine for term in pair})
-    return {
-        "title": title,
-        "about": about,
-        "quadrants": shown,
-        "headline": headline,
-        "controls": compared,
-        "pairs": mine,
-        "terms": fmt.short_names(terms),
-        "transcripts": (),
-        "curve": (),
-    }
-
-
-def _shared() -> dict[str, Any]:
-    return {"fmt": fmt, "outcomes": fmt.OUTCOMES, "rgb": lambda value: "rgb({},{},{})".format(*fmt.heat(value))}
-
-
 @cache
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(files("kedit.reporting").joinpath("page.html.j2").read_text(encoding="utf-8"))
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(lambda name: (files("kedit.reporting") / "pages" / name).read_text(encoding="utf-8")),
+        finalize=lambda value: fmt.legal(value) if type(value) is str else value,
+    )
+    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text}
+    return environment

@@ -71,7 +71,7 @@ class KeptStrengths(MutableMapping[str, Any]):
 
 
 def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Path:
-    """Write report.json, report.html and rows.jsonl under reports/<recipe>/."""
+    """Write report.json, report.html, figures and rows.jsonl under reports/<recipe>/."""
     from kedit.reporting.html import save_page
     from kedit.verification.outcomes import save_rows
 

@@ -17,10 +17,10 @@ STAGE_VERSION = 2
 
 
 def evaluate(job: Job) -> None:
-    """Measure the run: evaluation.json, evaluation.html, rows.jsonl."""
+    """Measure the run: evaluation.json, evaluation.html with its figures, rows.jsonl."""
     inputs = {"model": job.fingerprint, "seed": job.cfg.seed, "layer": chosen_layer(job)}
     after = ["knowledge", "layers", "dictionary", "slot training", "vectors"]
-    with job.stage("evaluation", inputs, STAGE_VERSION, [EVALUATION, EVALUATION_PAGE, ROWS], after=after) as stage:
+    with job.stage("evaluation", inputs, STAGE_VERSION, [EVALUATION, EVALUATION_PAGE, "figures", ROWS], after=after) as stage:
         if stage.needed:
             from kedit.reporting.html import save_page
             from kedit.stages.slots import full_setting

@@ -8,10 +8,25 @@ import numpy as np
 import pytest
 
 from kedit.verification.binding import Readings, binding_summary
-from kedit.verification.figures import CurvePoint, DictionaryStats, Gate, Knowledge, Layer, Locality, Retention, Share
+from kedit.verification.figures import (
+    Confusion,
+    CurvePoint,
+    DictionaryStats,
+    Difference,
+    Fluency,
+    Gate,
+    Histogram,
+    Interference,
+    Knowledge,
+    Layer,
+    Locality,
+    Retention,
+    Share,
+    WorstPair,
+)
 from kedit.verification.metrics import control_summary, drift, retained, swap_summary
 from kedit.verification.outcomes import SwapRow
-from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Protocol, Report, RunInfo, Transcript
+from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Plateau, Protocol, Report, RunInfo, Transcript
 
 TERMS = ("ex:hasCapital", "ex:hasLanguage", "ex:inContinent", "ex:hasDemonym", "ex:borders", "ex:hasReligion")
 LEVELS = {
@@ -145,4 +160,120 @@ def report(evaluation):
                 reason="not measured",
             ),
         ),
+    )  # fmt: skip
+
+
+HEADLINE = "unseen_template_unseen_subject"
+EVIL = '<script>alert("1")</script> & ]]> \x00\x08\x1b[31m \ud800 \u202eabc $x^2$ {{ 7*7 }}'
+"""Markup, quotes, control characters, a lone surrogate, an override of direction, mathematics, a template."""
+
+
+def competitor(control, hits, equal=None):
+    """A control with a curve over three strengths."""
+    points = [
+        CurvePoint(strength=2.0**i, hit=h, ci=(h / 2, h), n=72, drift_kl=0.1 * 3**i, chosen=i == 2) for i, h in enumerate(hits)
+    ]
+    update = {"curve": tuple(points), "strength": 4.0, "forced_kl": 0.9, "p_value": 0.01}
+    if equal is not None:
+        update["equal_damage"] = control.model_copy(update={"hit": equal, "strength": 2.0})
+    return control.model_copy(update=update)
+
+
+def histogram(threshold=0.5):
+    edges = tuple(i / 10 for i in range(-2, 13))
+    return Histogram(edges=edges, on=(0,) * 8 + (1, 4, 9, 12, 5, 2), off=(70, 20, 5, 1) + (0,) * 10, threshold=threshold)
+
+
+@pytest.fixture(scope="session")
+def rich(report, evaluation):
+    """A report with every block that there is, and two edits."""
+    edit = report.edits[0]
+    controls = dict(edit.controls)
+    controls["diff_means"] = {HEADLINE: competitor(controls["diff_means"][HEADLINE], (0.1, 0.2, 0.31), 0.21)}
+    controls["trained_vector"] = {HEADLINE: competitor(controls["trained_vector"][HEADLINE], (0.3, 0.6, 0.92), 0.62)}
+    headline = edit.quadrants[HEADLINE]
+    together = Interference(
+        n=90, subjects=15, hit=0.71, ci=(0.6, 0.8), difference=Difference(value=0.123, ci=(0.05, 0.2), n=90), interferes=True
+    )
+    fluency = Fluency(
+        n=60, subjects=30, perplexity_base=6.25, perplexity_edited=7.5, perplexity_ratio=Share(value=1.234, ci=(1.1, 1.35)),
+        repetition_base=0.021, repetition_edited=Share(value=0.034, ci=(0.01, 0.05)),
+    )  # fmt: skip
+    curve = tuple(
+        CurvePoint(strength=s / 4, hit=max(0.0, 1 - abs(s / 4 - 1)), ci=(0.1, 0.9), n=72, drift_kl=0.01 * s, chosen=s == 4)
+        for s in range(1, 9)
+    )
+    transcripts = tuple(
+        item.model_copy(update={"slots_before": dict.fromkeys(TERMS, 0.01) | {TERMS[0]: 1.02}, "slots_after": {TERMS[1]: 0.98}})
+        for item in edit.transcripts
+    )
+    full = edit.model_copy(
+        update={
+            "controls": controls, "curve": curve, "plateau": Plateau(low=0.75, high=1.25), "fluency": fluency,
+            "transcripts": transcripts, "forced_kl": 0.456, "pairs": evaluation.swap.pairs, "quadrants": {HEADLINE: headline},
+        }
+    )  # fmt: skip
+    return report.model_copy(
+        update={
+            "edits": (full, full.model_copy(update={"id": "second edit", "together": together})),
+            "binding": evaluation.binding,
+            "layers": evaluation.layers,
+            "activations": {term: histogram() for term in TERMS},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def wide(rich, evaluation):
+    """Thirty relations with long names, five edits."""
+    terms = tuple(f"ex:hasAVeryLongRelationNameThatGoesOn{i:02}" for i in range(30))
+    counts = tuple(tuple(9 if i == j else (i + j) % 7 == 0 for j in range(31)) for i in range(31))
+    binding = evaluation.binding.model_copy(update={"confusion": Confusion(labels=(*terms, "(none)"), counts=counts)})
+    pair = next(pair for pair in evaluation.swap.pairs if pair.quadrant == HEADLINE)
+    pairs = tuple(pair.model_copy(update={"source": a, "target": b}) for a, b in permutations(terms, 2))
+    edits = [rich.edits[0].model_copy(update={"id": f"edit number {i}", "pairs": ()}) for i in range(4)]
+    edits.append(rich.edits[0].model_copy(update={"id": "all of them", "pairs": pairs}))
+    activations = {term: histogram() for term in terms}
+    return rich.model_copy(update={"edits": tuple(edits), "binding": binding, "activations": activations})
+
+
+@pytest.fixture(scope="session")
+def evil(rich):
+    """A report whose every name and text is hostile."""
+    edit = rich.edits[0]
+    transcripts = tuple(
+        Transcript(
+            prompt=text, subject=text, before=text, after=text[::-1], outcome="<i>odd</i>", accepted=(text, ""), fired=False,
+            slots_before={text: 1.0, "": None}, slots_after={text: None},
+        )
+        for text in (EVIL, "", "مرحبا بالعالم", "x" * 5000)
+    )  # fmt: skip
+    headline = edit.quadrants[HEADLINE]
+    worst = WorstPair.model_validate({"from": EVIL, "to": "", "hit": 0.1})
+    bad = edit.model_copy(
+        update={
+            "id": EVIL, "source": EVIL, "target": "", "hook_point": EVIL, "transcripts": transcripts,
+            "quadrants": {HEADLINE: headline.model_copy(update={"worst": worst})},
+            "controls": {EVIL: edit.controls["diff_means"], "": edit.controls["trained_vector"]},
+            "pairs": tuple(pair.model_copy(update={"source": EVIL + pair.source}) for pair in edit.pairs),
+        }
+    )  # fmt: skip
+    assert rich.binding is not None
+    labels = (EVIL, "", "مرحبا", "x" * 300, "a\nb\tc", "$\\frac{1}$", "(none)")
+    return rich.model_copy(
+        update={
+            "recipe": EVIL, "run": RunInfo(path=EVIL, ontology=EVIL, model=EVIL, fingerprint=EVIL, kedit=EVIL, preset=EVIL),
+            "edits": (bad, bad, bad.model_copy(update={"op": "suppress", "slot": None, "source": None, "target": None})),
+            "binding": rich.binding.model_copy(
+                update={"auroc": {EVIL: None}, "confusion": rich.binding.confusion.model_copy(update={"labels": labels})}
+            ),
+            "layers": tuple(layer.model_copy(update={"hook_point": EVIL}) for layer in rich.layers),
+            "activations": {EVIL: histogram(), "": histogram(None)},
+            "gates": {EVIL: Gate(kept=1, dropped=0, note=EVIL)},
+            "expectations": tuple(
+                item.model_copy(update={"edit": EVIL, "versus": EVIL, "on": EVIL, "required": EVIL, "reason": EVIL})
+                for item in rich.expectations
+            ),
+            "locality": rich.locality.model_copy(update={"moved_slots": {EVIL: 1.0}}),
+        }
     )  # fmt: skip
