@@ -19,6 +19,8 @@ from kedit.verification.figures import (
     Fluency,
     Interference,
     Knowledge,
+    Locality,
+    OwnPrompts,
     Pair,
     Rate,
     SwapQuadrant,
@@ -44,6 +46,9 @@ class Section:
     curve: Sequence[CurvePoint] = ()
     fluency: Fluency | None = None
     together: Interference | None = None
+    own_prompts: OwnPrompts | None = None
+    locality: Locality | None = None
+    notes: Sequence[str] = ()
     transcripts: list[Example] = field(default_factory=list)
 
 
@@ -85,11 +90,9 @@ def edit_sections(edits: Sequence[EditResult]) -> list[Section]:
 def _edit_section(edit: EditResult, slug: str) -> Section:
     headline = edit.quadrants.get(HEADLINE_QUADRANT)
     strength = f", strength {fmt.plain(edit.strength)}" if edit.strength is not None else ""
-    forced = (
-        f"; {fmt.nats(edit.forced_kl)} nats of KL on neutral text with it switched on everywhere"
-        if edit.forced_kl is not None
-        else ""
-    )
+    neutral = edit.locality.drift_kl.get("neutral")
+    cost = neutral.forced.mean if neutral and neutral.forced else None
+    forced = f"; {fmt.nats(cost)} nats of KL on neutral text with it switched on everywhere" if cost is not None else ""
     return Section(
         anchor=f"edit-{slug}",
         title=edit.id or "edit",
@@ -109,6 +112,10 @@ def _edit_section(edit: EditResult, slug: str) -> Section:
         curve=edit.curve,
         fluency=edit.fluency,
         together=edit.together,
+        own_prompts=edit.own_prompts,
+        # With one edit the report's own figure says it all.
+        locality=edit.locality if edit.together else None,
+        notes=edit.notes,
         transcripts=[example(item) for item in edit.transcripts],
     )
 

@@ -21,6 +21,7 @@ from kedit.verification.figures import (
     Knowledge,
     Layer,
     Locality,
+    OwnPrompts,
     Pair,
     Plateau,
     Rate,
@@ -291,6 +292,16 @@ def fluency_line(name: str, fluency: Fluency) -> Text:
     text.append(f" ({fmt.nats(fluency.perplexity_base)} before) · repetition ")
     text.append(f"{fmt.share(repeated.value if repeated else None)} ({fmt.share(fluency.repetition_base)} before)")
     return text.append(f" · n {fluency.n}", "dim")
+
+
+def own_prompts_line(name: str, own: OwnPrompts) -> Text:
+    """What an edit does on the recipe's own prompts, in one line."""
+    text = Text.assemble(("own prompts ", "dim"), f"{name}  leak {fmt.share(own.scope_leak.value)} of {own.scope_leak.n}")
+    text.append(f" · miss {fmt.share(own.scope_miss.value)} of {own.scope_miss.n}")
+    for what, found in (("hit, known", own.known), ("all facts", own.all_facts)):
+        if found:
+            text.append(f" · {what} {fmt.share(found.hit)} of {found.n}")
+    return text
 
 
 def interference_line(name: str, together: Interference) -> Text:

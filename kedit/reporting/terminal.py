@@ -66,6 +66,7 @@ def render_report(report: Report) -> RenderableType:
         _together(
             *(tables.curve_line(edit.id, edit.curve, edit.plateau) for edit in edits if edit.curve),
             *(tables.fluency_line(edit.id, edit.fluency) for edit in edits if edit.fluency),
+            *(tables.own_prompts_line(edit.id, edit.own_prompts) for edit in edits if edit.own_prompts),
             *(tables.interference_line(edit.id, edit.together) for edit in edits if edit.together),
             *(Text.assemble(("note        ", "dim"), f"{edit.id}  {note}") for edit in edits for note in edit.notes),
             tables.gates_line(report.gates) if report.gates else None,

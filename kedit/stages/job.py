@@ -32,7 +32,7 @@ ONTOLOGY, SLOTS, PROMPTS, KNOWLEDGE, MODEL = "ontology.ttl", "slots.json", "prom
 SETTLED = "training/model.json"
 LAYERS, BANK, VECTORS = "training/layers.json", "training/dictionary.safetensors", "training/vectors.safetensors"
 BANK_STATS = "training/dictionary.json"
-EVALUATION, EVALUATION_PAGE, ROWS = "evaluation.json", "evaluation.html", "rows.jsonl"
+EVALUATION, EVALUATION_PAGE, FIGURES, ROWS = "evaluation.json", "evaluation.html", "figures", "rows.jsonl"
 
 
 class Inputs:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kedit import __version__
 from kedit.files import read_json
-from kedit.stages.job import BANK_STATS, EVALUATION, EVALUATION_PAGE, ROWS, Job
+from kedit.stages.job import BANK_STATS, EVALUATION, EVALUATION_PAGE, FIGURES, ROWS, Job
 from kedit.stages.layers import chosen_layer, layers
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def evaluate(job: Job) -> None:
     """Measure the run: evaluation.json, evaluation.html with its figures, rows.jsonl."""
     inputs = {"model": job.fingerprint, "seed": job.cfg.seed, "layer": chosen_layer(job)}
     after = ["knowledge", "layers", "dictionary", "slot training", "vectors"]
-    with job.stage("evaluation", inputs, STAGE_VERSION, [EVALUATION, EVALUATION_PAGE, "figures", ROWS], after=after) as stage:
+    with job.stage("evaluation", inputs, STAGE_VERSION, [EVALUATION, EVALUATION_PAGE, FIGURES, ROWS], after=after) as stage:
         if stage.needed:
             from kedit.reporting.html import save_page
             from kedit.stages.slots import full_setting
@@ -31,6 +31,7 @@ def evaluate(job: Job) -> None:
             evaluation = _document(job, measured)
             save_rows(job.file(ROWS), measured.rows)
             evaluation.save(job.file(EVALUATION))
+            job.file(FIGURES).mkdir(exist_ok=True)
             save_page(evaluation, job.file(EVALUATION_PAGE))
 
 

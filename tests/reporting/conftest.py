@@ -210,7 +210,8 @@ def rich(report, evaluation):
     full = edit.model_copy(
         update={
             "controls": controls, "curve": curve, "plateau": Plateau(low=0.75, high=1.25), "fluency": fluency,
-            "transcripts": transcripts, "forced_kl": 0.456, "pairs": evaluation.swap.pairs, "quadrants": {HEADLINE: headline},
+            "transcripts": transcripts, "locality": evaluation.locality,
+            "pairs": evaluation.swap.pairs, "quadrants": {HEADLINE: headline},
         }
     )  # fmt: skip
     return report.model_copy(
