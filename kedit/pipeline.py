@@ -24,6 +24,7 @@ from kedit.stages.slots import train_baselines, train_slots
 
 if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
+    from kedit.verification.answer import Answer
     from kedit.verification.report import Report
 
 __all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "probe", "verify"]
@@ -74,9 +75,16 @@ def verify(recipe: Path | str, *, run: Path | str | None = None, device: str = "
     return load_run(run_folder(loaded, run), device=device).verify(loaded, allow_unverified=allow_unverified)
 
 
-def ask(run: Path | str, question: str, *, recipe: AnyRecipe | None = None, device: str = "auto") -> dict[str, Any]:
+def ask(
+    run: Path | str,
+    question: str,
+    *,
+    recipe: AnyRecipe | None = None,
+    device: str = "auto",
+    max_new_tokens: int = asked.NEW_TOKENS,
+) -> Answer:
     """One text, continued before and after an edit, and the slots that it switched on."""
-    return asked.answer(load_run(run, device=device), question, recipe)
+    return asked.answer(load_run(run, device=device), question, recipe, max_new_tokens=max_new_tokens)
 
 
 def inspect(run: Path | str) -> dict[str, Any]:

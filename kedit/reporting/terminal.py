@@ -179,23 +179,6 @@ def render_slots(slots: list[Mapping[str, Any]]) -> Table:
     return made
 
 
-def render_answer(answer: Mapping[str, Any]) -> RenderableType:
-    """`kedit ask`: `prompt`, `before`, `after` (if edited), `slots` [{slot, value, active}]."""
-    grid = Table.grid(padding=(0, 2))
-    for key, style in (("prompt", "dim"), ("before", ""), ("after", "bold green")):
-        if answer.get(key) is not None:
-            grid.add_row(Text(key, style="dim"), Text(str(answer[key]).strip(), style=style))
-    parts: list[RenderableType] = [grid]
-    if answer.get("slots"):
-        made = tables.table("Slots", ("slot", "", "value"), left=2)
-        for slot in answer["slots"]:
-            bar = "█" * round(12 * min(max(slot["value"], 0.0), 1.5))
-            style = "bold" if slot.get("active") else "dim"
-            made.add_row(Text(str(slot["slot"])), Text(bar, style="green"), f"{slot['value']:.2f}", style=style)
-        parts.append(made)
-    return Group(*parts)
-
-
 def render_seeds(document: Mapping[str, Any]) -> RenderableType:
     """`kedit bench seeds`: mean, least and greatest of every figure over seeds; pooled hits; paired differences."""
     seeds = ", ".join(map(str, document["seeds"]))
@@ -284,11 +267,6 @@ def print_inspection(document: Mapping[str, Any]) -> None:
 def print_knowledge(document: Mapping[str, Any]) -> None:
     """Print what a model knows."""
     show(render_knowledge(document))
-
-
-def print_answer(answer: Mapping[str, Any]) -> None:
-    """Print one question before and after an edit."""
-    show(render_answer(answer))
 
 
 def print_plan(document: Mapping[str, Any] | BaseModel) -> None:
