@@ -256,8 +256,11 @@ def _use(run: Any) -> None:
     assert lit["ex:city"].after == pytest.approx(0, abs=1e-3)
     assert lit["ex:job"].after == pytest.approx(edit.strength, abs=1e-3)
     document = pipeline.inspect("run")
-    assert document["strength"] in (1.0, 1.25)
-    assert [slot["curie"] for slot in document["slots"]["slots"]] == ["ex:city", "ex:job", "ex:pet"]
+    assert document.finished
+    assert document.strength in (1.0, 1.25)
+    assert [slot.curie for slot in document.slots] == ["ex:city", "ex:job", "ex:pet"]
+    assert all(slot.valid is not None and slot.threshold is not None for slot in document.slots)
+    assert [(line.recipe, line.verdict) for line in document.reports] == [("swap", "PASS")]
     with pytest.raises(InputError, match="unknown"):
         run.verify({**recipe, "edits": [{"op": "swap", "from": "town", "to": "job"}], "expect": []})
     with run.edit({**recipe, "edits": [], "expect": []}) as model:

@@ -43,7 +43,7 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
         parts += [
             _together(tables.swap_table(swap.quadrants, title=title), tables.outcome_legend()),
             beside(tables.pair_matrix(swap.pairs) if swap.pairs else None, controls),
-            _together(*_headline(headline)) if headline else None,
+            _together(*headline_lines(headline)) if headline else None,
         ]
     damage = tables.damage_table(evaluation.locality) if _has_locality(evaluation) else None
     parts.append(beside(damage, tables.gates_table(evaluation.gates) if evaluation.gates else None))
@@ -118,7 +118,8 @@ def _title(run: RunInfo, hook_point: str, strength: float | None, recipe: str = 
     return Panel(Group(lines, Text(" · ".join(filter(None, facts)), style="dim")), border_style="cyan", padding=(0, 1))
 
 
-def _headline(row: SwapQuadrant) -> Iterator[Text]:
+def headline_lines(row: SwapQuadrant) -> Iterator[Text]:
+    """The headline quadrant in three lines."""
     text = Text.assemble(("headline    ", "dim"), f"{fmt.quadrant(HEADLINE_QUADRANT)}, macro over {row.pairs} pairs ")
     yield text.append(fmt.with_interval(row.hit_macro, row.ci_macro), "bold")
     shown = _rates(("trained pairs", row.trained_pairs), ("never trained", row.untrained_pairs))
@@ -171,14 +172,6 @@ def render_knowledge(document: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def render_slots(slots: list[Mapping[str, Any]]) -> Table:
-    """The slots of a run (`kedit.slots/1` rows)."""
-    made = tables.table("Slots", ("#", "term", "label", "kind"), left=4)
-    for slot in slots:
-        made.add_row(str(slot["index"]), Text(slot["curie"]), Text(slot["label"]), Text(slot["kind"], style="dim"))
-    return made
-
-
 def render_seeds(document: Mapping[str, Any]) -> RenderableType:
     """`kedit bench seeds`: mean, least and greatest of every figure over seeds; pooled hits; paired differences."""
     seeds = ", ".join(map(str, document["seeds"]))
@@ -220,20 +213,6 @@ def _grow(tree: Tree, value: Mapping[str, Any]) -> None:
             tree.add(label.append(f"  {fmt.MISSING if item is None else shown}", style="default"))
 
 
-def render_inspection(document: Mapping[str, Any]) -> RenderableType:
-    """`kedit inspect`: `slots` (rows of kedit.slots/1) and `evaluation` (kedit.evaluation/1), where there; then the rest."""
-    parts: list[RenderableType] = []
-    if document.get("evaluation"):
-        parts.append(render_evaluation(Evaluation.model_validate(document["evaluation"])))
-    slots = document.get("slots")
-    if slots:
-        parts.append(render_slots(slots["slots"] if isinstance(slots, Mapping) else slots))
-    rest = {key: value for key, value in document.items() if key not in ("evaluation", "slots", "schema")}
-    if rest:
-        parts.append(render_tree(rest, "Run"))
-    return Group(*parts)
-
-
 def to_text(renderable: RenderableType, *, width: int = tables.WIDTH, color: bool = False) -> str:
     """A renderable as plain text (or with ANSI colours)."""
     stream = io.StringIO()
@@ -257,11 +236,6 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def print_report(report: Report) -> None:
     """Print what `kedit verify` found."""
     show(render_report(report))
-
-
-def print_inspection(document: Mapping[str, Any]) -> None:
-    """Print what a run holds."""
-    show(render_inspection(document))
 
 
 def print_knowledge(document: Mapping[str, Any]) -> None:

@@ -112,8 +112,6 @@ def test_small_documents():
     )
     assert "one" in tree
     assert "a, b" in tree
-    inspection = {"slots": [{"index": 0, "curie": "ex:a", "label": "a", "kind": "relation"}], "model": "tiny"}
-    assert "ex:a" in terminal.to_text(terminal.render_inspection(inspection))
 
 
 def test_no_torch_needed():
