@@ -243,11 +243,6 @@ def print_knowledge(document: Mapping[str, Any]) -> None:
     show(render_knowledge(document))
 
 
-def print_plan(document: Mapping[str, Any] | BaseModel) -> None:
-    """Print a resolved recipe."""
-    show(render_tree(document, "Plan"))
-
-
 def print_dry_run(document: Mapping[str, Any] | BaseModel) -> None:
     """Print what `kedit align` would do."""
     show(render_tree(document, "Dry run"))
