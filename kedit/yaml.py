@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
@@ -20,6 +20,22 @@ Location = tuple[str | int, ...]
 _BEGIN = "Begin with a line such as `kedit: 1` (`kedit recipe schema` describes recipes)."
 DEEPEST = 20
 """Levels of nesting; the deepest key of a recipe stands at the sixth."""
+
+
+class _Constructor(RoundTripConstructor):
+    """Dates stay the texts that they are; numbers that cannot be read are complained of where they stand."""
+
+    def number(self, node: Any) -> Any:
+        read = self.construct_yaml_int if node.tag.endswith("int") else self.construct_yaml_float
+        try:
+            return read(node)
+        except ValueError as error:
+            raise ConstructorError(None, None, f"{node.value[:12]}... is no number that can be read", node.start_mark) from error
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda self, node: self.construct_scalar(node))
+for _kind in ("int", "float"):
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_kind}", _Constructor.number)
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,9 @@ def read_yaml(path: Path, *, advice: str = _BEGIN) -> Document:
     lines = tuple(text.splitlines())
     try:
         _check_plain(path, lines, text)
-        root = YAML(typ="rt", pure=True).load(text)
+        reader = YAML(typ="rt", pure=True)
+        reader.Constructor = _Constructor
+        root = reader.load(text)
     except MarkedYAMLError as error:
         raise _syntax_error(path, lines, error) from error
     except YAMLError as error:
