@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEvent, NodeEvent, ScalarEvent
 
 from kedit.errors import InputError, Place, did_you_mean
 
@@ -95,17 +95,28 @@ def read_yaml(path: Path, *, advice: str = _BEGIN) -> Document:
 
 
 def _check_plain(path: Path, lines: Sequence[str], text: str) -> None:
-    """InputError for what these files have no use for: tags, merge keys, deep nesting."""
-    depth = 0
+    """InputError for what these files have no use for: tags, merge keys, keys that are no texts, deep nesting."""
+    open_: list[list[Any]] = []  # of each collection around an event: is it a mapping, and how many nodes it holds so far
     for event in YAML(typ="safe", pure=True).parse(text):
-        begins = isinstance(event, CollectionStartEvent)
-        depth += begins - isinstance(event, CollectionEndEvent)
+        if isinstance(event, CollectionEndEvent):
+            open_.pop()
+            continue
+        if not isinstance(event, NodeEvent):
+            continue
+        is_key = bool(open_) and open_[-1][0] and open_[-1][1] % 2 == 0
+        if open_:
+            open_[-1][1] += 1
         problem = None
-        if (begins or isinstance(event, ScalarEvent)) and event.tag is not None:
+        if isinstance(event, CollectionStartEvent | ScalarEvent) and event.tag is not None:
             problem = f"tags such as {event.tag} are not allowed"
-        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
-            problem = "merge keys (<<) are not allowed"
-        elif depth > DEEPEST:
+        elif isinstance(event, ScalarEvent):
+            if event.value == "<<" and event.style is None:
+                problem = "merge keys (<<) are not allowed"
+        elif is_key:
+            problem = "a key must be a plain text"
+        if isinstance(event, CollectionStartEvent):
+            open_.append([isinstance(event, MappingStartEvent), 0])
+        if len(open_) > DEEPEST:
             problem = f"is nested more than {DEEPEST} deep"
         if problem:
             raise InputError(

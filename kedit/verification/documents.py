@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kedit.errors import InputError, Place, did_you_mean
-from kedit.files import read_json
 from kedit.verification.figures import Control, Pair, SwapQuadrant
 from kedit.verification.metrics import select
 from kedit.verification.outcomes import SwapRow, load_rows
@@ -28,7 +28,11 @@ class Source:
 def read_source(path: Path) -> Source:
     """The document that a path stands for, with its rows; InputError if there is none."""
     file = _document_file(path)
-    data = read_json(file)
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        advice = "Name a run directory, a folder of its reports, or the evaluation.json or report.json in one of them."
+        raise InputError("is not a JSON document", place=Place(file), advice=advice) from error
     schema = data.get("schema") if isinstance(data, dict) else None
     kinds: dict[Any, type[Evaluation] | type[Report]] = {"kedit.evaluation/1": Evaluation, "kedit.report/1": Report}
     if schema not in kinds:

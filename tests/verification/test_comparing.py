@@ -193,7 +193,7 @@ def test_a_run_is_not_compared_to_a_report(save):
         (lambda path: (path.mkdir(), (path / "run.json").write_text("{}")), "is not finished"),
         (lambda path: path.write_text("{}"), "unknown schema None"),
         (lambda path: path.write_text("[]"), "unknown schema None"),
-        (lambda path: path.write_text("no json"), "missing or damaged"),
+        (lambda path: path.write_text("no json"), "is not a JSON document"),
         (lambda path: path.write_text('{"schema": "kedit.report/1", "verdict": "MAYBE"}'), "verdict"),
     ],
     ids=["nothing", "empty", "unfinished", "other", "list", "damaged", "invalid"],
