@@ -21,13 +21,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     InputError if nothing can be written there.
     """
-    with _told_of(path):
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
         yield temporary
         with _told_of(path):
@@ -35,6 +29,22 @@ def atomic(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """InputError if nothing can be written to `path`, before long work whose result is to lie there; makes its folder."""
+    _beside(path).unlink()
+
+
+def _beside(path: Path) -> Path:
+    """A new empty file in the folder of `path`, which is made."""
+    with _told_of(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    return Path(name)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from kedit.editing import load_recipe
 from kedit.editing.plan import run_folder
 from kedit.files import atomic
 from kedit.progress import say
-from kedit.stages import asked, probing, reports
+from kedit.stages import asked, inspecting, probing
 from kedit.stages.aligned import AlignedRun, AnyRecipe
 from kedit.stages.asking import know
 from kedit.stages.dictionary import pretrain_dictionary
@@ -25,6 +25,8 @@ from kedit.stages.slots import train_baselines, train_slots
 
 if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
+    from kedit.verification.answer import Answer
+    from kedit.verification.inspection import Inspection
     from kedit.verification.report import Report
 
 __all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "probe", "verify"]
@@ -83,14 +85,21 @@ def verify(
     return aligned.verify(loaded, competitors=competitors, allow_unverified=allow_unverified)
 
 
-def ask(run: Path | str, question: str, *, recipe: AnyRecipe | None = None, device: str = "auto") -> dict[str, Any]:
+def ask(
+    run: Path | str,
+    question: str,
+    *,
+    recipe: AnyRecipe | None = None,
+    device: str = "auto",
+    max_new_tokens: int = asked.NEW_TOKENS,
+) -> Answer:
     """One text, continued before and after an edit, and the slots that it switched on."""
-    return asked.answer(load_run(run, device=device), question, recipe)
+    return asked.answer(load_run(run, device=device), question, recipe, max_new_tokens=max_new_tokens)
 
 
-def inspect(run: Path | str) -> dict[str, Any]:
-    """What a run holds; never loads a model."""
-    return reports.inspection(Path(run))
+def inspect(run: Path | str, *, slot: str | None = None) -> Inspection:
+    """What a run holds, and one slot of it in depth; never loads a model."""
+    return inspecting.inspection(Path(run), slot)
 
 
 def probe(cfg: AlignConfig) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, MappingStartEvent, NodeEvent, ScalarEvent
 
 from kedit.errors import InputError, Place, did_you_mean
 
@@ -20,6 +20,22 @@ Location = tuple[str | int, ...]
 _BEGIN = "Begin with a line such as `kedit: 1` (`kedit recipe schema` describes recipes)."
 DEEPEST = 20
 """Levels of nesting; the deepest key of a recipe stands at the sixth."""
+
+
+class _Constructor(RoundTripConstructor):
+    """Dates stay the texts that they are; numbers that cannot be read are complained of where they stand."""
+
+    def number(self, node: Any) -> Any:
+        read = self.construct_yaml_int if node.tag.endswith("int") else self.construct_yaml_float
+        try:
+            return read(node)
+        except ValueError as error:
+            raise ConstructorError(None, None, f"{node.value[:12]}... is no number that can be read", node.start_mark) from error
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda self, node: self.construct_scalar(node))
+for _kind in ("int", "float"):
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_kind}", _Constructor.number)
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,9 @@ def read_yaml(path: Path, *, advice: str = _BEGIN) -> Document:
     lines = tuple(text.splitlines())
     try:
         _check_plain(path, lines, text)
-        root = YAML(typ="rt", pure=True).load(text)
+        reader = YAML(typ="rt", pure=True)
+        reader.Constructor = _Constructor
+        root = reader.load(text)
     except MarkedYAMLError as error:
         raise _syntax_error(path, lines, error) from error
     except YAMLError as error:
@@ -77,17 +95,28 @@ def read_yaml(path: Path, *, advice: str = _BEGIN) -> Document:
 
 
 def _check_plain(path: Path, lines: Sequence[str], text: str) -> None:
-    """InputError for what these files have no use for: tags, merge keys, deep nesting."""
-    depth = 0
+    """InputError for what these files have no use for: tags, merge keys, keys that are no texts, deep nesting."""
+    open_: list[list[Any]] = []  # of each collection around an event: is it a mapping, and how many nodes it holds so far
     for event in YAML(typ="safe", pure=True).parse(text):
-        begins = isinstance(event, CollectionStartEvent)
-        depth += begins - isinstance(event, CollectionEndEvent)
+        if isinstance(event, CollectionEndEvent):
+            open_.pop()
+            continue
+        if not isinstance(event, NodeEvent):
+            continue
+        is_key = bool(open_) and open_[-1][0] and open_[-1][1] % 2 == 0
+        if open_:
+            open_[-1][1] += 1
         problem = None
-        if (begins or isinstance(event, ScalarEvent)) and event.tag is not None:
+        if isinstance(event, CollectionStartEvent | ScalarEvent) and event.tag is not None:
             problem = f"tags such as {event.tag} are not allowed"
-        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
-            problem = "merge keys (<<) are not allowed"
-        elif depth > DEEPEST:
+        elif isinstance(event, ScalarEvent):
+            if event.value == "<<" and event.style is None:
+                problem = "merge keys (<<) are not allowed"
+        elif is_key:
+            problem = "a key must be a plain text"
+        if isinstance(event, CollectionStartEvent):
+            open_.append([isinstance(event, MappingStartEvent), 0])
+        if len(open_) > DEEPEST:
             problem = f"is nested more than {DEEPEST} deep"
         if problem:
             raise InputError(

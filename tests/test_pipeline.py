@@ -139,12 +139,20 @@ def _use(run: Any) -> None:
     assert report.exit_code == 0
     assert {path.name for path in Path("run/reports/swap").iterdir()} == {"report.json", "report.html", "figures", "rows.jsonl"}
     answer = pipeline.ask("run", "Where does Ada Moss live?", recipe="swap.yaml")
-    assert answer["before"] == "Vienna"
-    assert answer["after"] in JOBS
-    assert answer["slots"][0]["slot"] == "ex:city"
+    assert answer.before == "Vienna"
+    assert answer.after in JOBS
+    (edit,) = answer.edits
+    assert (edit.fired, edit.blocked_by) == (True, None)
+    lit = {slot.slot: slot for slot in answer.slots}
+    assert (lit["ex:city"].active, lit["ex:city"].active_after) == (True, False)
+    assert lit["ex:city"].after == pytest.approx(0, abs=1e-3)
+    assert lit["ex:job"].after == pytest.approx(edit.strength, abs=1e-3)
     document = pipeline.inspect("run")
-    assert document["strength"] in (1.0, 1.25)
-    assert [slot["curie"] for slot in document["slots"]["slots"]] == ["ex:city", "ex:job", "ex:pet"]
+    assert document.finished
+    assert document.strength in (1.0, 1.25)
+    assert [slot.curie for slot in document.slots] == ["ex:city", "ex:job", "ex:pet"]
+    assert all(slot.valid is not None and slot.threshold is not None for slot in document.slots)
+    assert [(line.recipe, line.verdict) for line in document.reports] == [("swap", "PASS")]
     with pytest.raises(InputError, match="unknown"):
         run.verify({**recipe, "edits": [{"op": "swap", "from": "town", "to": "job"}], "expect": []})
     with run.edit({**recipe, "edits": [], "expect": []}) as model:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kedit import __version__
-from kedit.cli import align, ask, bench, config, inspect, models, ontology, plan, probe, recipe, verify
+from kedit.cli import align, ask, bench, compare, config, inspect, models, ontology, plan, probe, recipe, verify
 from kedit.cli.options import group
 from kedit.errors import KeditError
 from kedit.machine import keep_freed_memory
@@ -27,6 +27,7 @@ app.command("align", short_help="Bind an ontology to slots of a model.")(align.a
 app.command("verify", short_help="Apply a recipe and measure what it does.")(verify.verify)
 app.command("plan", short_help="Show what a recipe would do.")(plan.plan)
 app.command("ask", short_help="One question, before and after an edit.")(ask.ask)
+app.command("compare", short_help="Two runs or reports side by side.")(compare.compare)
 app.command("inspect", short_help="Show what a run holds.")(inspect.inspect)
 app.command("probe", short_help="Count what a model knows.")(probe.probe)
 app.add_typer(ontology.app, name="ontology")

@@ -2,7 +2,7 @@
 
 from kedit.editing.plan import Plan, make_plan, plan_recipe
 from kedit.editing.reading import as_recipe, load_recipe
-from kedit.editing.recipe import Recipe, recipe_schema
+from kedit.editing.recipe import Recipe
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe, resolve
 
 __all__ = [
@@ -14,6 +14,5 @@ __all__ = [
     "load_recipe",
     "make_plan",
     "plan_recipe",
-    "recipe_schema",
     "resolve",
 ]

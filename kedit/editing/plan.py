@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kedit.curriculum.prompts import Prompt, PromptSet, quadrant
+from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.curriculum.slots import SlotMap
+from kedit.editing.foreseen import METHOD, Cost, Sample, Width, Z, by_quadrant, cost, measured_speed, surroundings, widths
 from kedit.editing.metric_names import EDIT_METRICS, FIXED_CONTROLS, HEADLINE_QUADRANT, LOWER_IS_BETTER, QUADRANTS
 from kedit.editing.reading import load_recipe
 from kedit.editing.recipe import SHARES, Expectation, Recipe, Steps, When
@@ -19,11 +19,6 @@ from kedit.editing.resolving import Op, ResolvedEdit, ResolvedRecipe, resolve
 from kedit.errors import InputError
 from kedit.manifest import MANIFEST, read_manifest
 from kedit.ontology.model import Ontology
-
-# Generations a second on two CPU cores with the default model on the cached path; only for the order of magnitude.
-_GENERATIONS_PER_SECOND = 25.0
-_WITHOUT_GENERATION = frozenset({"majority"})
-_Z = 1.959963984540054
 
 
 class _Frozen(BaseModel):
@@ -48,6 +43,8 @@ class PlannedEdit(_Frozen):
     """Quadrant -> prompts in scope, before the gate on known facts."""
     measured: dict[str, int]
     """Quadrant -> items that `verify` takes, at most `per_edit`."""
+    measured_subjects: dict[str, int]
+    """Quadrant -> of how many subjects they will be, about."""
 
 
 class PlannedExpectation(_Frozen):
@@ -57,6 +54,8 @@ class PlannedExpectation(_Frozen):
     edit: str | None
     required: str
     severity: Literal["error", "warn"]
+    widths: tuple[Width, ...] = ()
+    """How wide its intervals will be; none for what is no share, or a difference to a control."""
 
 
 class Plan(_Frozen):
@@ -73,10 +72,12 @@ class Plan(_Frozen):
     locality_n: int
     seed: int
     expect: tuple[PlannedExpectation, ...]
+    width_method: str = METHOD
+    cost: Cost
     generations: int
     """Upper bound of the answers that `verify` generates."""
     minutes: float
-    """Rough time for them on two CPU cores."""
+    """Rough time for them."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -90,7 +91,8 @@ def make_plan(recipe: str | Path | Recipe, *, run: str | Path | None = None) -> 
     ontology = load_ontology(folder / "ontology.ttl", **read_manifest(folder).wording)
     slots = SlotMap.load(folder / "slots.json")
     resolved = resolve(loaded, ontology, slots, graph=folder / "ontology.ttl")
-    return plan_recipe(resolved, ontology, PromptSet.load(folder / "prompts.jsonl"), run=str(folder))
+    prompts = PromptSet.load(folder / "prompts.jsonl")
+    return plan_recipe(resolved, ontology, prompts, run=str(folder), seconds=measured_speed(folder))
 
 
 def run_folder(recipe: Recipe, run: str | Path | None) -> Path:
@@ -108,15 +110,16 @@ def run_folder(recipe: Recipe, run: str | Path | None) -> Path:
     return folder
 
 
-def plan_recipe(resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet, *, run: str | None = None) -> Plan:
-    """The plan of a resolved recipe over a run's prompts."""
-    edits = tuple(_planned(edit, ontology, prompts, resolved.verify.per_edit) for edit in resolved.edits)
-    controls = (*FIXED_CONTROLS, *(name for name in resolved.verify.controls if name not in FIXED_CONTROLS))
-    arms = 1 + sum(name not in _WITHOUT_GENERATION for name in controls)
-    together = 1 if len(edits) > 1 else 0
-    items = sum(sum(edit.measured.values()) for edit in edits)
-    # Damage is measured before and after, as scoped and forced.
-    generations = items * (arms + together) + 3 * resolved.verify.locality_n * (len(edits) + together)
+def plan_recipe(
+    resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet, *, run: str | None = None, seconds: float | None = None
+) -> Plan:
+    """The plan of a resolved recipe over a run's prompts; `seconds` per generated answer, where they have been measured."""
+    in_scope = {edit.id: [prompt for prompt in prompts.asked if in_reach(edit, prompt, ontology)] for edit in resolved.edits}
+    samples = {edit.id: by_quadrant(in_scope[edit.id], QUADRANTS) for edit in resolved.edits}
+    verify = resolved.verify
+    edits = tuple(_planned(edit, ontology, in_scope[edit.id], samples[edit.id], verify.per_edit) for edit in resolved.edits)
+    around, spent = surroundings(resolved.edits, prompts), cost(resolved, samples, seconds)
+    parts = (spent.edit, spent.controls, spent.damage, spent.curve)
     return Plan(
         schema="kedit.plan/1",
         recipe=resolved.name,
@@ -124,23 +127,31 @@ def plan_recipe(resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet
         ontology=ontology.iri or ontology.source,
         edits=edits,
         protect=tuple(ontology.curie(iri) for iri in resolved.protect),
-        controls=controls,
-        per_edit=resolved.verify.per_edit,
-        locality_n=resolved.verify.locality_n,
-        seed=resolved.verify.seed,
+        controls=(*FIXED_CONTROLS, *(name for name in verify.controls if name not in FIXED_CONTROLS)),
+        per_edit=verify.per_edit,
+        locality_n=verify.locality_n,
+        seed=verify.seed,
         expect=tuple(
-            PlannedExpectation(metric=e.metric, edit=e.edit, required=required(e), severity=e.severity) for e in resolved.expect
+            PlannedExpectation(
+                metric=e.metric,
+                edit=e.edit,
+                required=required(e),
+                severity=e.severity,
+                widths=tuple(widths(e, verify, samples, around)),
+            )
+            for e in resolved.expect
         ),
-        generations=generations,
-        minutes=round(generations / _GENERATIONS_PER_SECOND / 60, 1),
+        cost=spent,
+        generations=sum(part.generations for part in parts),
+        minutes=round(sum(part.minutes for part in parts), 1),
         notes=resolved.notes,
         warnings=tuple(_warnings(resolved, edits)),
     )
 
 
-def _planned(edit: ResolvedEdit, ontology: Ontology, prompts: PromptSet, per_edit: int) -> PlannedEdit:
-    candidates = [prompt for prompt in prompts.asked if in_reach(edit, prompt, ontology)]
-    counts: Counter[str] = Counter(name for prompt in candidates if (name := quadrant(prompt)) is not None)
+def _planned(
+    edit: ResolvedEdit, ontology: Ontology, candidates: list[Prompt], samples: dict[str, Sample], per_edit: int
+) -> PlannedEdit:
     subjects = sorted({prompt.subject for prompt in candidates if prompt.subject is not None})
     return PlannedEdit(
         id=edit.id,
@@ -152,8 +163,9 @@ def _planned(edit: ResolvedEdit, ontology: Ontology, prompts: PromptSet, per_edi
         subject_examples=tuple(ontology.individuals[iri].label for iri in subjects[:5]),
         when=edit.when,
         steps=edit.steps,
-        prompts={name: counts[name] for name in QUADRANTS},
-        measured={name: min(counts[name], per_edit) for name in QUADRANTS},
+        prompts={name: sample.subjects.total() for name, sample in samples.items()},
+        measured={name: sample.items(per_edit) for name, sample in samples.items()},
+        measured_subjects={name: sample.distinct(per_edit) for name, sample in samples.items()},
     )
 
 
@@ -185,6 +197,8 @@ def _warnings(resolved: ResolvedRecipe, edits: tuple[PlannedEdit, ...]) -> Itera
     for edit in edits:
         if not any(edit.prompts.values()):
             yield f"{edit.id}: no prompt of the run is in its scope."
+        elif not any(n for name, n in edit.prompts.items() if name.endswith("_unseen_subject")):
+            yield f"{edit.id}: no unseen subject is in its scope, so that nothing tells learning from remembering."
     for expectation in resolved.expect:
         if expectation.metric not in EDIT_METRICS:
             continue
@@ -201,11 +215,11 @@ def _too_few(expectation: Expectation, edit: PlannedEdit) -> Iterator[str]:
         yield f"{what} cannot be decided: there are {n} items at most."
     elif expectation.bound == "interval" and expectation.versus is None and expectation.metric in SHARES:
         # Wilson's interval at a share of 1 (or, mirrored, at 0).
-        reach = n / (n + _Z**2)
+        reach = n / (n + Z**2)
         needed = expectation.at_least if expectation.metric not in LOWER_IS_BETTER else None
         if expectation.metric in LOWER_IS_BETTER and expectation.at_most is not None:
             needed = 1 - expectation.at_most
         if needed is not None and needed > reach:
-            least = math.ceil(needed * _Z**2 / (1 - needed)) if needed < 1 else None
+            least = math.ceil(needed * Z**2 / (1 - needed)) if needed < 1 else None
             advice = f"{least} items are needed" if least else "no number of items is enough; say `bound: point`"
             yield f"{what} cannot pass even with a perfect score over {n} items: {advice}."

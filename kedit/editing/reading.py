@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from kedit.editing.recipe import OPERATIONS, Expectation, KlStrength, OwnPrompt, Recipe, Scope, Subjects, Verify, problems
-from kedit.errors import InputError, Place, did_you_mean
+from kedit.errors import InputError, Place, did_you_mean, nearest
 from kedit.yaml import Location, dotted, read_yaml
 
 VALUES_REFUSED = (
@@ -49,7 +49,7 @@ class _Complaint(NamedTuple):
 def load_recipe(path: str | Path) -> Recipe:
     """Read and check a recipe file; InputError with file, line, column, key and the nearest valid word for what is wrong."""
     path = Path(path)
-    recipe = _validated(_read(path, ()))
+    recipe = _validated(_read(path, (), set()))
     return recipe if recipe.name else _named(recipe, path.stem)
 
 
@@ -67,26 +67,57 @@ def _named(recipe: Recipe, stem: str) -> Recipe:
     return recipe.model_copy(update={"name": name or "recipe"})
 
 
-def _read(path: Path, including: tuple[Path, ...]) -> _Tree:
-    """One file with everything that it includes, later files over earlier ones."""
+def _read(path: Path, including: tuple[Path, ...], merged_already: set[Path]) -> _Tree:
+    """One file with everything that it includes, later files over earlier ones; each file once, however often it is named."""
     document = read_yaml(path)
     root = document.place(())
     places = {(): Place(root.file, 1), **{location: document.place(location) for location in document.positions}}
     tree = _Tree(document.data, places)
-    included = tree.data.get("include", [])
-    if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
-        raise InputError("must be a list of files", place=_place(places, ("include",)))
+    merged_already.add(path.resolve())
+    _check_form(tree, included=bool(including))
     merged = _Tree({}, {})
-    for i, name in enumerate(included):
+    for i, name in enumerate(tree.data.get("include", [])):
         other = path.parent / name
-        place = _place(places, ("include", i))
-        chain = (*including, path.resolve())
-        if other.resolve() in chain:
-            raise InputError(f"{name} includes itself", place=place)
-        if not other.is_file():
-            raise InputError(f"there is no file {other}", place=place, advice="Included files lie beside the one naming them.")
-        merged = _merge(merged, _read(other, chain))
-    return _merge(merged, tree)
+        place, chain = _place(places, ("include", i)), (*including, path)
+        _check_included(other, place, chain)
+        if other.resolve() not in merged_already:
+            merged = _merge(merged, _read(other, chain, merged_already))
+    # A report is named by the recipe that was asked for, not by one of its parts.
+    nameless = _Tree({key: value for key, value in merged.data.items() if key != "name"}, merged.places)
+    return _merge(nameless, tree)
+
+
+def _check_form(tree: _Tree, *, included: bool) -> None:
+    """InputError for what merging would hide: values of another form than those they are merged with, other versions."""
+    data, places = tree.data, tree.places
+    names = data.get("include", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError("must be a list of files", place=_place(places, ("include",)))
+    for keys, form, word in ((_LISTS, list, "list"), (_MAPS, dict, "mapping")):
+        for key in keys:
+            if key in data and not isinstance(data[key], form):
+                raise InputError(f"must be a {word} (got {data[key]!r})", place=_place(places, (key,)))
+    if included and data.get("kedit", 1) != 1:
+        raise InputError(f"{_EXPECTED['kedit']} (got {data['kedit']!r})", place=_place(places, ("kedit",)))
+
+
+def _check_included(other: Path, place: Place, chain: tuple[Path, ...]) -> None:
+    """InputError for a file that is not there, or that would include itself."""
+    resolved = [path.resolve() for path in chain]
+    if other.resolve() in resolved:
+        circle = [*chain[resolved.index(other.resolve()) :], other]
+        names = " → ".join(path.name for path in circle)
+        raise InputError(f"{other.name} includes itself: {names}", place=place, advice="Leave one of them out.")
+    if not other.is_file():
+        folder = other.parent
+        beside = sorted(path.name for path in folder.glob("*.y*ml")) if folder.is_dir() else []
+        advice = "Included files are named relative to the file that includes them."
+        meant = nearest(other.name, beside)
+        raise InputError(
+            f"there is no file {other}",
+            place=place,
+            advice=f"Did you mean {' or '.join(map(repr, meant))}? {advice}" if meant else advice,
+        )
 
 
 def _merge(first: _Tree, second: _Tree) -> _Tree:

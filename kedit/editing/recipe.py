@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, PrivateAttr, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from kedit.editing.metric_names import (
     CONTROLS,
-    CORPORA,
     EDIT_METRICS,
     EXTRA_CONTROLS,
     LOCALITY_METRICS,
@@ -53,6 +52,7 @@ class KlStrength(_Strict):
     """The strength at which the edit moves neutral text by so many nats."""
 
     kl: Annotated[FiniteFloat, Field(gt=0)]
+    """Mean KL(base || edited) on neutral text with the edit on everywhere, in nats."""
 
 
 Strength = Literal["auto"] | FiniteFloat | KlStrength
@@ -64,7 +64,9 @@ class Subjects(_Strict):
     class_: Annotated[Term | None, Field(alias="class")] = None
     """Individuals of this class and its subclasses."""
     in_: Annotated[tuple[Term, ...] | None, Field(alias="in", min_length=1)] = None
+    """These individuals."""
     except_: Annotated[tuple[Term, ...], Field(alias="except")] = ()
+    """Individuals to leave out."""
     sparql: Term | None = None
     """A SELECT query, run on the run's own ontology; its first variable is the subject."""
 
@@ -73,6 +75,7 @@ class Scope(_Strict):
     """Where an edit fires."""
 
     subjects: Subjects | None = None
+    """Whose answers may change, told by the last subject that the text names. Default: everyone's."""
     when: When | None = None
     """`asked`: only where the slot is on; `always`: forced. Default: asked, but always for `set`."""
     steps: Steps = "prompt"
@@ -82,8 +85,11 @@ class Scope(_Strict):
 class _Edit(_Strict):
     op: str
     id: Identifier | None = None
+    """A name to refer to in `expect` and reports; unique. Default: made of operator and terms."""
     scope: Scope = Scope()
+    """Where the edit fires."""
     enabled: bool = True
+    """`false` switches the edit off without deleting it."""
 
     @property
     def terms(self) -> dict[str, str]:
@@ -107,9 +113,13 @@ class Swap(_Edit):
     """`from` off, `to` at `strength`: the model answers another relation of the same subject."""
 
     op: Literal["swap"]
+    """Asked for one relation, answer another of the same subject."""
     source: Annotated[Term, Field(alias="from")]
+    """The relation (or class) that is asked for: CURIE, IRI or label."""
     target: Annotated[Term, Field(alias="to")]
+    """The relation (or class) that is answered instead: CURIE, IRI or label."""
     strength: Strength = "auto"
+    """How strongly `to` is on: `auto` as calibration chose, or a number; 1 is as when it is asked for."""
 
     @property
     def terms(self) -> dict[str, str]:
@@ -118,6 +128,7 @@ class Swap(_Edit):
 
 class _OneSlot(_Edit):
     slot: Term
+    """The relation or class whose slot is edited: CURIE, IRI or label."""
 
     @property
     def terms(self) -> dict[str, str]:
@@ -128,20 +139,25 @@ class Suppress(_OneSlot):
     """The slot off."""
 
     op: Literal["suppress"]
+    """Switch the slot off."""
 
 
 class Amplify(_OneSlot):
     """The slot at `strength` times its value."""
 
     op: Literal["amplify"]
+    """Multiply what the slot reads."""
     strength: Strength = "auto"
+    """The factor; `auto` is 2."""
 
 
 class Set(_OneSlot):
     """The slot at `strength`, asked for or not."""
 
     op: Literal["set"]
+    """Put the slot at a value, asked for or not."""
     strength: Strength = "auto"
+    """The value: `auto` as calibration chose, or a number; 1 is as when it is asked for."""
 
 
 Edit = Swap | Suppress | Amplify | Set
@@ -158,6 +174,7 @@ class Verify(_Strict):
     locality_n: PositiveInt = 1000
     """Items of each figure of damage."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of samples and bootstraps."""
     max_drift_kl: Annotated[FiniteFloat | None, Field(gt=0)] = None
     """Damage budget of `strength: auto`: the most nats by which the edit, forced, may move neutral text on average."""
 
@@ -173,11 +190,14 @@ class Verify(_Strict):
 class Expectation(_Strict):
     """A bound on one metric. `at_least` and `at_most` compare the unfavourable end of the 95 % interval unless `bound: point`."""
 
-    metric: Annotated[str, Field(json_schema_extra={"enum": list(METRICS)})]
+    metric: str
+    """What is bounded."""
     edit: str | None = None
     """An edit's id; without it the expectation holds for every edit."""
     at_least: FiniteFloat | None = None
+    """The metric must not be below this."""
     at_most: FiniteFloat | None = None
+    """The metric must not be above this."""
     versus: str | None = None
     """A control: the bound is on the paired difference to it."""
     on: str | None = None
@@ -185,8 +205,11 @@ class Expectation(_Strict):
     forced: bool = False
     """The edit switched on everywhere, instead of as scoped."""
     min_n: PositiveInt = 30
+    """Items without which the verdict is INCONCLUSIVE."""
     bound: Literal["interval", "point"] = "interval"
+    """What must meet the bound: the unfavourable end of the 95 % interval, or the plain value."""
     severity: Literal["error", "warn"] = "error"
+    """`warn`: is reported, and fails nothing."""
 
     @field_validator("metric")
     @classmethod
@@ -222,21 +245,26 @@ class OwnPrompt(_Strict):
 
 
 class Recipe(_Strict):
-    """A whole recipe (recipes.md)."""
+    """An edit recipe: what to edit in a language model, for whom, and what must be true afterwards."""
 
     kedit: Literal[1]
     """Schema version."""
     name: Identifier | None = None
+    """Names the report. Default: the file's name."""
     run: str | None = None
     """Run directory, relative to the working directory; `--run` wins."""
     ontology: str | None = None
     """IRI of the ontology that the run must have been made from."""
     prefixes: dict[str, str] = {}
+    """Prefix -> namespace, for CURIEs in this recipe; beside those of the ontology."""
     include: tuple[str, ...] = ()
     """Recipes that are merged in first, relative to this file."""
     edits: tuple[Annotated[Edit, Field(discriminator="op")], ...]
+    """What is edited; several edits compose, and are verified one by one and together."""
     verify: Verify = Verify()
+    """How much is measured, and beside which controls."""
     expect: tuple[Expectation, ...] = ()
+    """What must be true afterwards; without it the verdict is UNVERIFIED."""
     prompts: tuple[OwnPrompt, ...] = ()
     """Your own prompts, outside any template: every edit is tried on them (`on: own_prompts`)."""
     protect: tuple[Term, ...] = ()
@@ -257,13 +285,6 @@ class Recipe(_Strict):
         """The file that the recipe was read from."""
         place = self._places.get(())
         return Path(place.file) if place else None
-
-
-def recipe_schema() -> dict[str, Any]:
-    """The JSON Schema of recipes, with the closed lists of metrics, controls, corpora and quadrants under `x-kedit`."""
-    schema = Recipe.model_json_schema(by_alias=True)
-    lists = {"metrics": METRICS, "controls": CONTROLS, "corpora": CORPORA, "quadrants": list(QUADRANTS)}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "kedit.recipe/1", **schema, "x-kedit": lists}
 
 
 def problems(recipe: Recipe) -> Iterator[tuple[Location, str, str | None]]:

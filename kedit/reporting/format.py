@@ -144,6 +144,22 @@ def cells(parts: Sequence[Part]) -> list[int]:
     return lengths
 
 
+def duration(seconds: float | None) -> str:
+    """`0.3 s`, `42 s`, `3 min 5 s`, `25 min`, `1 h 2 min`."""
+    if seconds is None:
+        return MISSING
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
 def sparkline(values: Sequence[float | None]) -> str:
     """Values in [0, 1] as a line of blocks."""
     return "".join(MISSING if v is None else _SPARKS[min(int(max(v, 0.0) * len(_SPARKS)), len(_SPARKS) - 1)] for v in values)

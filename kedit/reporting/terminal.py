@@ -43,7 +43,7 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
         parts += [
             _together(tables.swap_table(swap.quadrants, title=title), tables.outcome_legend()),
             beside(tables.pair_matrix(swap.pairs) if swap.pairs else None, controls),
-            _together(*_headline(headline)) if headline else None,
+            _together(*headline_lines(headline)) if headline else None,
         ]
     damage = tables.damage_table(evaluation.locality) if _has_locality(evaluation) else None
     parts.append(beside(damage, tables.gates_table(evaluation.gates) if evaluation.gates else None))
@@ -132,7 +132,8 @@ def _title(run: RunInfo, hook_point: str, strength: float | None, recipe: str = 
     return Panel(Group(lines, Text(" · ".join(filter(None, facts)), style="dim")), border_style="cyan", padding=(0, 1))
 
 
-def _headline(row: SwapQuadrant) -> Iterator[Text]:
+def headline_lines(row: SwapQuadrant) -> Iterator[Text]:
+    """The headline quadrant in three lines."""
     text = Text.assemble(("headline    ", "dim"), f"{fmt.quadrant(HEADLINE_QUADRANT)}, macro over {row.pairs} pairs ")
     yield text.append(fmt.with_interval(row.hit_macro, row.ci_macro), "bold")
     shown = _rates(("trained pairs", row.trained_pairs), ("never trained", row.untrained_pairs))
@@ -185,31 +186,6 @@ def render_knowledge(document: Mapping[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def render_slots(slots: list[Mapping[str, Any]]) -> Table:
-    """The slots of a run (`kedit.slots/1` rows)."""
-    made = tables.table("Slots", ("#", "term", "label", "kind"), left=4)
-    for slot in slots:
-        made.add_row(str(slot["index"]), Text(slot["curie"]), Text(slot["label"]), Text(slot["kind"], style="dim"))
-    return made
-
-
-def render_answer(answer: Mapping[str, Any]) -> RenderableType:
-    """`kedit ask`: `prompt`, `before`, `after` (if edited), `slots` [{slot, value, active}]."""
-    grid = Table.grid(padding=(0, 2))
-    for key, style in (("prompt", "dim"), ("before", ""), ("after", "bold green")):
-        if answer.get(key) is not None:
-            grid.add_row(Text(key, style="dim"), Text(str(answer[key]).strip(), style=style))
-    parts: list[RenderableType] = [grid]
-    if answer.get("slots"):
-        made = tables.table("Slots", ("slot", "", "value"), left=2)
-        for slot in answer["slots"]:
-            bar = "█" * round(12 * min(max(slot["value"], 0.0), 1.5))
-            style = "bold" if slot.get("active") else "dim"
-            made.add_row(Text(str(slot["slot"])), Text(bar, style="green"), f"{slot['value']:.2f}", style=style)
-        parts.append(made)
-    return Group(*parts)
-
-
 def render_seeds(document: Mapping[str, Any]) -> RenderableType:
     """`kedit bench seeds`: mean, least and greatest of every figure over seeds; pooled hits; paired differences."""
     seeds = ", ".join(map(str, document["seeds"]))
@@ -251,20 +227,6 @@ def _grow(tree: Tree, value: Mapping[str, Any]) -> None:
             tree.add(label.append(f"  {fmt.MISSING if item is None else shown}", style="default"))
 
 
-def render_inspection(document: Mapping[str, Any]) -> RenderableType:
-    """`kedit inspect`: `slots` (rows of kedit.slots/1) and `evaluation` (kedit.evaluation/1), where there; then the rest."""
-    parts: list[RenderableType] = []
-    if document.get("evaluation"):
-        parts.append(render_evaluation(Evaluation.model_validate(document["evaluation"])))
-    slots = document.get("slots")
-    if slots:
-        parts.append(render_slots(slots["slots"] if isinstance(slots, Mapping) else slots))
-    rest = {key: value for key, value in document.items() if key not in ("evaluation", "slots", "schema")}
-    if rest:
-        parts.append(render_tree(rest, "Run"))
-    return Group(*parts)
-
-
 def to_text(renderable: RenderableType, *, width: int = tables.WIDTH, color: bool = False) -> str:
     """A renderable as plain text (or with ANSI colours)."""
     stream = io.StringIO()
@@ -290,24 +252,9 @@ def print_report(report: Report) -> None:
     show(render_report(report))
 
 
-def print_inspection(document: Mapping[str, Any]) -> None:
-    """Print what a run holds."""
-    show(render_inspection(document))
-
-
 def print_knowledge(document: Mapping[str, Any]) -> None:
     """Print what a model knows."""
     show(render_knowledge(document))
-
-
-def print_answer(answer: Mapping[str, Any]) -> None:
-    """Print one question before and after an edit."""
-    show(render_answer(answer))
-
-
-def print_plan(document: Mapping[str, Any] | BaseModel) -> None:
-    """Print a resolved recipe."""
-    show(render_tree(document, "Plan"))
 
 
 def print_dry_run(document: Mapping[str, Any] | BaseModel) -> None:

@@ -80,39 +80,3 @@ def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Pa
     save_page(report, folder / "report.html")
     report.save(folder / "report.json")
     return folder
-
-
-def inspection(path: Path) -> dict[str, Any]:
-    """What a run holds, from its files alone: slots, evaluation, hook point, strengths, thresholds, stages."""
-    from kedit.curriculum.slots import SlotMap
-    from kedit.runs import Run
-    from kedit.stages.job import EVALUATION, LAYERS, SETTLED, SLOTS
-    from kedit.stages.slots import sae_folder
-
-    run = Run.open(path)
-    manifest = run.manifest
-    document: dict[str, Any] = {
-        "schema": "kedit.inspection/1",
-        "path": str(path),
-        "ontology": manifest.ontology.model_dump(mode="json"),
-        "model": manifest.model.model_dump(mode="json"),
-        "stages": {name: record.status for name, record in manifest.stages.items()},
-        "timing": manifest.timing,
-    }
-    if run.done("slots"):
-        slots = SlotMap.load(run.file(SLOTS))
-        document["slots"] = slots.model_dump(mode="json", by_alias=True)
-    if run.done("model"):
-        document["edited_model"] = read_json(run.file(SETTLED))
-    if run.done("slot training"):
-        layer = read_json(run.file(LAYERS))["chosen"]
-        own = read_json(run.file(f"{sae_folder(layer)}/cfg.json"))["metadata"]["kedit"]
-        document["strength"] = own["strength"]
-        document["strength_curve"] = own["strength_curve"]
-        document["thresholds"] = {
-            slot.curie: {"threshold": row["threshold"], "balanced_accuracy": row["balanced_accuracy"]}
-            for slot, row in zip(slots.slots, own["slots"], strict=True)
-        }
-    if run.done("evaluation"):
-        document["evaluation"] = read_json(run.file(EVALUATION))
-    return document

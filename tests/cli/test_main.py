@@ -38,7 +38,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"kedit {kedit.__version__}\n"
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
-    for command in ("align", "verify", "plan", "ask", "inspect", "probe", "ontology", "models", "recipe", "config"):
+    for command in ("align", "verify", "plan", "ask", "compare", "inspect", "probe", "ontology", "models", "recipe", "config"):
         assert command in shown
 
 

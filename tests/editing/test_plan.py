@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.curriculum.slots import SlotMap
+from kedit.editing.foreseen import Sample, half_width
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
 from kedit.editing.plan import make_plan, plan_recipe
 from kedit.errors import InputError
 from kedit.manifest import Manifest, ModelId, OntologyId
 from kedit.ontology.model import Ontology
+from kedit.verification.statistics import wilson
 
 EX = "https://example.org/world#"
 SWAP = {"op": "swap", "from": "capital", "to": "language", "id": "a"}
@@ -84,6 +91,60 @@ def test_a_recipe_without_expectations_is_said_to_be_unverified(world: Ontology,
     assert any("UNVERIFIED" in warning for warning in plan_recipe(resolved(SWAP), world, prompts).warnings)
 
 
+def test_a_scope_without_unseen_subjects_is_warned_of(world: Ontology, prompts: PromptSet, resolved: Callable[..., Any]) -> None:
+    for subjects, warned in ((["France"], True), (["France", "Peru"], False), (["Norway"], False)):
+        plan = plan_recipe(resolved({**SWAP, "scope": {"subjects": {"in": subjects}}}), world, prompts)
+        assert any("no unseen subject" in warning for warning in plan.warnings) == warned
+
+
+def test_widths_are_wilson_s_over_subjects(world: Ontology, prompts: PromptSet, resolved: Callable[..., Any]) -> None:
+    expect = [
+        {"metric": "hit", "at_least": 0.7},
+        {"metric": "stuck", "edit": "b", "on": "seen_template_seen_subject", "at_most": 0.1},
+        {"metric": "hit", "versus": "majority", "at_least": 0.1},
+        {"metric": "drift_kl", "on": "neutral", "at_most": 0.02},
+        {"metric": "hit_macro", "at_least": 0.2, "at_most": 0.9},
+    ]
+    plan = plan_recipe(resolved(SWAP, {**SWAP, "id": "b"}, expect=expect, verify={"per_edit": 4}), world, prompts)
+    both, one, *_, ranged = (item.widths for item in plan.expect)
+    assert [(width.edit, width.items, width.subjects) for width in both] == [("a", 4, 1), ("b", 4, 1)]
+    low, high = wilson(0.7, 1)
+    assert both[0].half_width == pytest.approx((high - low) / 2, abs=1e-4)
+    assert [(width.edit, width.on, width.bound) for width in one] == [("b", "seen_template_seen_subject", 0.1)]
+    assert [len(item.widths) for item in plan.expect] == [2, 1, 0, 0, 4]
+    assert {width.bound for width in ranged} == {0.2, 0.9}
+    assert "Wilson" in plan.width_method
+
+
+@given(n=st.integers(1, 500), share=st.floats(0, 1))
+def test_half_widths_are_those_of_verification(n: int, share: float) -> None:
+    low, high = wilson(share * n, n)
+    assert half_width(share, n) == pytest.approx((high - low) / 2, abs=1e-9)
+
+
+@given(counts=st.dictionaries(st.text(max_size=3), st.integers(1, 9), min_size=1), cap=st.integers(1, 60))
+def test_no_more_subjects_than_items(counts: dict[str, int], cap: int) -> None:
+    sample = Sample(Counter(counts))
+    assert 0 <= sample.distinct(cap) <= min(len(counts), sample.items(cap)) <= cap
+    assert sample.distinct(sum(counts.values())) == len(counts)
+
+
+def test_cost_is_split_and_by_the_run_s_own_speed(world: Ontology, prompts: PromptSet, resolved: Callable[..., Any]) -> None:
+    guessed = plan_recipe(resolved(SWAP, verify={"per_edit": 4, "locality_n": 10}), world, prompts)
+    measured = plan_recipe(resolved(SWAP, verify={"per_edit": 4, "locality_n": 10}), world, prompts, seconds=6.0)
+    assert (guessed.cost.speed, measured.cost.speed) == ("assumed", "measured")
+    parts = [getattr(measured.cost, name) for name in ("edit", "controls", "damage", "curve")]
+    assert [part.generations for part in parts][::2] == [16, 30]
+    assert measured.generations == sum(part.generations for part in parts)
+    assert measured.minutes == pytest.approx(measured.generations / 10, abs=0.3)
+    more = [{"metric": "hit", "versus": "noop", "on": "seen_template_seen_subject", "at_least": 0}]
+    wider = plan_recipe(resolved(SWAP, verify={"per_edit": 4, "locality_n": 10}, expect=more), world, prompts)
+    assert wider.cost.controls.generations > guessed.cost.controls.generations
+    suppressed = plan_recipe(resolved({"op": "suppress", "slot": "capital"}, verify={"per_edit": 4}), world, prompts)
+    assert suppressed.cost.curve.generations == 0
+    assert suppressed.cost.controls.generations < guessed.cost.controls.generations
+
+
 @pytest.fixture
 def run(tmp_path: Path, slots: SlotMap, prompts: PromptSet) -> Path:
     """A run directory with what a plan reads."""
@@ -142,3 +203,23 @@ def test_run_directories_that_cannot_be_used(run: Path, tmp_path: Path, write: C
     (run / "slots.json").unlink()
     with pytest.raises(InputError, match=r"no slots\.json"):
         make_plan(write(text), run=run)
+
+
+def test_the_speed_is_that_of_the_run_s_evaluation(run: Path, write: Callable[..., Path]) -> None:
+    path = write("kedit: 1\nedits: [{op: swap, from: capital, to: language}]\n")
+    assert make_plan(path, run=run).cost.speed == "assumed"
+    manifest = json.loads((run / "run.json").read_text()) | {"timing": {"evaluation": 5.0}}
+    (run / "run.json").write_text(json.dumps(manifest))
+    assert make_plan(path, run=run).cost.speed == "assumed"
+    (run / "rows.jsonl").write_text("{}\n" * 10)
+    cost = make_plan(path, run=run).cost
+    assert (cost.speed, cost.seconds_per_generation) == ("measured", 0.5)
+
+
+def test_planning_loads_no_torch(run: Path, write: Callable[..., Path]) -> None:
+    path = write("kedit: 1\nedits: [{op: swap, from: capital, to: language}]\n")
+    script = (
+        f"import sys; from kedit.cli.main import run; code = run(['plan', {str(path)!r}, '--run', {str(run)!r}]);"
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kedit.editing.metric_names import METRICS
 from kedit.editing.reading import as_recipe
-from kedit.editing.recipe import recipe_schema
+from kedit.editing.schema import recipe_schema
 from kedit.errors import InputError
 
 SWAP = {"op": "swap", "from": "a:x", "to": "a:y"}

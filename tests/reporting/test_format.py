@@ -62,3 +62,11 @@ def test_heat_and_sparkline_stay_in_range():
 
 def test_quadrant():
     assert fmt.quadrant("unseen_template_seen_subject") == "unseen × seen"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(None, "–"), (0.04, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 0 s"), (605, "10 min"), (3725, "1 h 2 min")],
+)
+def test_durations(seconds, shown):
+    assert fmt.duration(seconds) == shown

@@ -104,7 +104,15 @@ def test_every_block_of_a_rich_report(pages):
     ):  # fmt: skip
         assert f"<h3>{title}</h3>" in page
     text = " ".join(parse(page).text)
-    for said in ("1.23", "[1.10, 1.35]", "7.5", "nats of KL on neutral text", "+0.12", "These edits interfere with the others: second edit.", "0.62"):
+    for said in (
+        "1.23",
+        "[1.10, 1.35]",
+        "7.5",
+        "nats of KL on neutral text",
+        "+0.12",
+        "These edits interfere with the others: second edit.",
+        "0.62",
+    ):
         assert said in text
     assert 'href="#edit-second-edit"' in page
     assert 'id="edit-second-edit"' in page
