@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from kedit.curriculum.prompts import Prompt, PromptSet, quadrant
-from kedit.editing.metric_names import EDIT_METRICS, FIXED_CONTROLS, HEADLINE_QUADRANT
+from kedit.editing.metric_names import EDIT_METRICS, EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT
 from kedit.editing.recipe import Expectation, Verify
 from kedit.editing.resolving import Op, ResolvedEdit, ResolvedRecipe
 from kedit.manifest import read_manifest
@@ -24,10 +24,12 @@ METHOD: Final = (
 # Generations a second on two CPU cores with the default model on the cached path; only for the order of magnitude.
 _ASSUMED_SECONDS: Final = 1 / 25
 _WITHOUT_GENERATION: Final = frozenset({"majority", "direct_ask"})
-# Roughly what `kedit verify` does beside the items: 99 random latents on 12 items, five strengths on 40 items; damage is
-# measured before the edit, as scoped and forced.
+# Roughly what `kedit verify` does beside the items: 99 random latents on 12 items, six strengths on 64 items, and eight of
+# every competitor and of the two vectors beside them; damage is measured before the edit, as scoped and forced.
 _NULL: Final = 99 * 12
-_CURVE: Final = 5 * 40
+_CURVE: Final = 6 * 64
+_COMPETITOR: Final = 8 * 64
+_VECTORS: Final = 2
 _DAMAGE_PASSES: Final = 3
 _OF_OPERATOR: Final[Mapping[Op, frozenset[str]]] = {
     "suppress": frozenset({"noop", "wrong_slot", "random_latent", "random_direction"}),
@@ -110,7 +112,8 @@ def widths(
     found: Iterable[tuple[str | None, str, Sample, int]] = ()
     if expectation.metric in EDIT_METRICS:
         on = expectation.on or HEADLINE_QUADRANT
-        found = [(edit, on, cells[on], verify.per_edit) for edit, cells in edits.items() if expectation.edit in (None, edit)]
+        about = {edit: cells for edit, cells in edits.items() if expectation.edit in (None, edit) and on in cells}
+        found = [(edit, on, cells[on], verify.per_edit) for edit, cells in about.items()]
     elif expectation.metric == "retention":
         found = [(None, on, s, verify.locality_n) for on, s in surroundings.items() if expectation.on in (None, on)]
     for bound in (expectation.at_least, expectation.at_most):
@@ -164,11 +167,13 @@ def cost(resolved: ResolvedRecipe, edits: Mapping[str, Mapping[str, Sample]], se
     own = controls = curve = 0
     for edit in resolved.edits:
         items = {name: sample.items(verify.per_edit) for name, sample in edits[edit.id].items()}
-        compared = sum(items[name] for name in _control_quadrants(edit, resolved.expect))
+        compared = sum(items.get(name, 0) for name in _control_quadrants(edit, resolved.expect))
         own += sum(items.values()) + together * compared
         names = (_OF_OPERATOR.get(edit.op, frozenset(FIXED_CONTROLS)) | set(verify.controls)) - _WITHOUT_GENERATION
         controls += len(names) * compared + (_NULL if compared and edit.steps == "prompt" else 0)
         curve += _CURVE if edit.op != "suppress" and edit.steps == "prompt" else 0
+        if competitors := sum(name in EXTRA_CONTROLS for name in verify.controls) if edit.op == "swap" else 0:
+            curve += _COMPETITOR * (competitors + _VECTORS)
     damage = _DAMAGE_PASSES * verify.locality_n * (len(resolved.edits) + together)
     each = seconds if seconds is not None else _ASSUMED_SECONDS
     return Cost(

@@ -204,12 +204,12 @@ def _warnings(resolved: ResolvedRecipe, edits: tuple[PlannedEdit, ...]) -> Itera
             continue
         for edit in edits:
             if expectation.edit in (None, edit.id):
-                yield from _too_few(expectation, edit)
+                yield from _too_few(expectation, edit, len(resolved.prompts))
 
 
-def _too_few(expectation: Expectation, edit: PlannedEdit) -> Iterator[str]:
+def _too_few(expectation: Expectation, edit: PlannedEdit, own_prompts: int) -> Iterator[str]:
     """What even a perfect score could not pass with the samples there are (at best: some will not be known)."""
-    n = edit.measured[expectation.on or HEADLINE_QUADRANT]
+    n = edit.measured.get(expectation.on or HEADLINE_QUADRANT, own_prompts)
     what = f"{edit.id}: {required(expectation)}"
     if n < expectation.min_n:
         yield f"{what} cannot be decided: there are {n} items at most."

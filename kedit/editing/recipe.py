@@ -343,6 +343,8 @@ def _expectation_problems(expectation: Expectation, verify: Verify, at: Location
         kind = "damage" if metric in LOCALITY_METRICS else "the run"
         message = f"{metric} is a figure of {kind}; controls are compared by metrics of an edit"
         yield (*at, "versus"), message, "Leave `versus` out."
+    elif expectation.versus not in (None, "noop") and expectation.on == OWN_PROMPTS:
+        yield (*at, "versus"), f"{expectation.versus} is not measured on a recipe's own prompts", "Compare with noop."
     elif expectation.versus in EXTRA_CONTROLS and expectation.versus not in verify.controls:
         advice = f"Add it: `verify: {{controls: [{expectation.versus}]}}`."
         yield (*at, "versus"), f"the control {expectation.versus!r} is measured on demand only", advice
