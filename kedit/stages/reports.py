@@ -77,6 +77,6 @@ def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Pa
 
     folder = run / "reports" / name
     save_rows(folder / "rows.jsonl", rows)
-    save_page(report, folder / "report.html")
     report.save(folder / "report.json")
+    save_page(report, folder / "report.html")
     return folder

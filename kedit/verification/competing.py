@@ -74,7 +74,9 @@ def compete(
     shown: Shown = {}
     kept: list[SwapRow] = []
     for name in names:
-        for suffix, strength in (("", best[name]), (EQUAL_DAMAGE, equal[name])):
+        tried = {"": best[name], EQUAL_DAMAGE: equal[name]}
+        costs = _costs(setting, edit, name, sorted({s for s in tried.values() if s is not None}), seed)
+        for suffix, strength in tried.items():
             if strength is None:
                 continue
             theirs = [_renamed(r, name + suffix) for r in measured if r.control == name and r.strength == strength]
@@ -82,8 +84,7 @@ def compete(
             if figures is None:
                 continue
             kept += theirs
-            cost = _costs(setting, edit, name, [strength], seed)[strength]
-            figures = figures.model_copy(update={"strength": strength, "forced_kl": cost})
+            figures = figures.model_copy(update={"strength": strength, "forced_kl": costs[strength]})
             if suffix:
                 shown[name][HEADLINE_QUADRANT] = shown[name][HEADLINE_QUADRANT].model_copy(update={"equal_damage": figures})
             else:
