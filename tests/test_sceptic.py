@@ -203,7 +203,7 @@ def test_a_broken_edit_is_caught(run: Any, breaking: Callable[[], AbstractContex
 @pytest.mark.parametrize(
     ("expectation", "exit_code", "says"),
     [
-        ({"metric": "hits", "at_least": 0.0}, 2, "Did you mean hit"),
+        ({"metric": "hits", "at_least": 0.0}, 2, "Did you mean 'hit'"),
         ({"metric": "hit", "at_least": 0.0, "edit": "two"}, 2, "unknown edit id 'two'"),
         ({"metric": "hit", "at_least": 0.0, "on": "validation"}, 2, "not measured on 'validation'"),
         ({"metric": "hit", "at_least": 0.0, "min_n": 100000}, 1, "INCONCLUSIVE"),
