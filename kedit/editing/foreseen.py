@@ -171,7 +171,7 @@ def cost(resolved: ResolvedRecipe, edits: Mapping[str, Mapping[str, Sample]], se
         own += sum(items.values()) + together * compared
         names = (_OF_OPERATOR.get(edit.op, frozenset(FIXED_CONTROLS)) | set(verify.controls)) - _WITHOUT_GENERATION
         controls += len(names) * compared + (_NULL if compared and edit.steps == "prompt" else 0)
-        curve += _CURVE if edit.op != "suppress" and edit.steps == "prompt" else 0
+        curve += _CURVE if edit.steps == "prompt" else 0
         if competitors := sum(name in EXTRA_CONTROLS for name in verify.controls) if edit.op == "swap" else 0:
             curve += _COMPETITOR * (competitors + _VECTORS)
     damage = _DAMAGE_PASSES * verify.locality_n * (len(resolved.edits) + together)

@@ -24,9 +24,9 @@ def swap(u: Slots, source: int, target: int, strength: float) -> Slots:
     return u if source == target else _with(_with(u, source, 0.0), target, strength)
 
 
-def suppress(u: Slots, slot: int) -> Slots:
-    """`slot` off."""
-    return _with(u, slot, 0.0)
+def suppress(u: Slots, slot: int, strength: float = 0.0) -> Slots:
+    """`slot` off, or `strength` below off: what the rest of a prompt says of the relation may bring some of it back."""
+    return _with(u, slot, -strength)
 
 
 def amplify(u: Slots, slot: int, strength: float) -> Slots:
@@ -52,7 +52,7 @@ def apply(edit: ResolvedEdit, u: Slots, strength: float) -> Slots:
             assert edit.target is not None
             return swap(u, edit.slot, edit.target, strength)
         case "suppress":
-            return suppress(u, edit.slot)
+            return suppress(u, edit.slot, strength)
         case "amplify":
             return amplify(u, edit.slot, strength)
         case "set":
@@ -115,7 +115,7 @@ def fired_delta(
 
 
 def strength_of(edit: ResolvedEdit, metadata: Mapping[str, Any]) -> float:
-    """The strength in calibrated units; `auto` is what calibration stored under `strength` (1 if nothing), 2 to amplify."""
+    """The strength in calibrated units; where nothing settled it, calibration's own (1 if none), 2 to amplify, 0 to suppress."""
     if edit.strength is not None:
         return edit.strength
-    return AMPLIFY_AUTO if edit.op == "amplify" else float(metadata.get("strength", 1.0))
+    return {"amplify": AMPLIFY_AUTO, "suppress": 0.0}.get(edit.op, float(metadata.get("strength", 1.0)))

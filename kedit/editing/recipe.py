@@ -140,6 +140,8 @@ class Suppress(_OneSlot):
 
     op: Literal["suppress"]
     """Switch the slot off."""
+    strength: Strength = "auto"
+    """How far below off: 0 is off, 1 as far below it as on lies above."""
 
 
 class Amplify(_OneSlot):
@@ -308,6 +310,8 @@ def problems(recipe: Recipe) -> Iterator[tuple[Location, str, str | None]]:
 
 def _edit_problems(edit: Edit, at: Location) -> Iterator[tuple[Location, str, str | None]]:
     strength = getattr(edit, "strength", None)
+    if edit.op == "suppress" and isinstance(strength, float) and strength < 0:
+        yield (*at, "strength"), f"a suppression of {strength:g} would switch the slot on", "Use 0 (off) or more."
     if edit.op == "amplify" and isinstance(strength, float) and strength < 0:
         yield (*at, "strength"), f"a slot cannot be amplified {strength:g} times", "Use a number above 1, or `op: suppress`."
     if edit.scope.steps == "asked" and edit.scope.when == "always":

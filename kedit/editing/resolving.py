@@ -256,9 +256,7 @@ def instances(ontology: Ontology, cls: str) -> frozenset[str]:
 
 def _strength(edit: Edit) -> _Strength:
     match edit:
-        case Suppress():
-            return {"strength": 0.0, "kl": None}
-        case Swap() | Amplify() | Set():
+        case Swap() | Suppress() | Amplify() | Set():
             if isinstance(edit.strength, KlStrength):
                 return {"strength": None, "kl": edit.strength.kl}
             return {"strength": None if edit.strength == "auto" else float(edit.strength), "kl": None}

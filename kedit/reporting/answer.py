@@ -85,7 +85,7 @@ class _Sides:
 def _edit_line(edit: AnswerEdit) -> Text:
     what = f"{edit.op} {edit.slot}" + (f" → {edit.target}" if edit.target else "")
     text = Text.assemble(("✓ " if edit.fired else "✗ ", "bold green" if edit.fired else "yellow"), (edit.id, "bold"), f"  {what}")
-    if edit.strength is not None and edit.op != "suppress":
+    if edit.strength is not None:
         text.append(f" at {edit.strength:g}")
     if edit.fired:
         return text.append("  fired", "green")

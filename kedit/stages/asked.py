@@ -34,7 +34,7 @@ def answer(run: AlignedRun, question: str, recipe: AnyRecipe | None = None, *, m
         with run.edit(recipe) as model:
             edited_reads = _reads(run, model, ids)
             after = _continued(run, model, ids, max_new_tokens)
-            edits = tuple(_edit(run, edit, any(model.fired[edit.id]), ids, reads) for edit in resolved.edits)
+            edits = tuple(_edit(run, edit, any(model.fired[edit.id]), ids, reads) for edit in model.recipe.edits)
     return Answer(
         schema="kedit.answer/1",
         run=run.info,

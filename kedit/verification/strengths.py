@@ -29,6 +29,8 @@ from kedit.verification.setting import VALIDATION, Setting
 
 STRENGTHS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Tried for `auto`, in calibrated units; times AMPLIFY for an amplification, which multiplies what is there."""
+BELOW_OFF: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+"""Tried for a suppression: how far below off."""
 MULTIPLES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Of a strength that is given: its curve."""
 AMPLIFY: Final = 1.5
@@ -47,7 +49,7 @@ class Settled(Model):
 
     strength: float
     how: Literal["given", "auto", "budget", "none"] = "given"
-    """`none`: nothing to choose (suppress), or nothing to choose by."""
+    """`none`: nothing to choose (an empty edit), or nothing to choose by."""
     curve: tuple[CurvePoint, ...] = ()
     plateau: Plateau | None = None
     note: str = ""
@@ -80,7 +82,7 @@ def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = 
     those whose forced KL on neutral text is within `budget`. A KL budget: the strength that spends it.
     """
     default = applied(setting, [edit]).strengths[0]
-    if edit.op == "suppress" or edit.is_empty:
+    if edit.is_empty:
         return Settled(strength=default, how="none")
     if edit.kl is not None:
         strength, note = strength_of_kl(setting, edit, edit.kl, seed)
@@ -90,8 +92,7 @@ def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = 
     items = curve_items(setting, edit, seed)
     if not items or edit.steps != "prompt":
         return Settled(strength=default, how="none", note="no validation prompts: the strength that calibration chose")
-    scale = AMPLIFY if edit.op == "amplify" else 1.0
-    rows, curve = measured_curve(setting, edit, [scale * s for s in STRENGTHS], items, seed)
+    rows, curve = measured_curve(setting, edit, _tried(edit), items, seed)
     chosen = smallest_within_noise(rows, curve, budget)
     if chosen is None:
         strength, note = strength_of_kl(setting, edit, float(budget or 0), seed)
@@ -100,12 +101,20 @@ def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = 
     return _settled(curve, chosen, "auto", note)
 
 
+def _tried(edit: ResolvedEdit) -> tuple[float, ...]:
+    if edit.op == "suppress":
+        return BELOW_OFF
+    return tuple(AMPLIFY * strength for strength in STRENGTHS) if edit.op == "amplify" else STRENGTHS
+
+
 def curve_items(setting: Setting, edit: ResolvedEdit, seed: int, most: int = ITEMS) -> tuple[Item, ...]:
-    """Known validation items of an edit."""
+    """Known validation items of an edit; of a suppression those that the unedited model answers rightly."""
     for cell in (VALIDATION, FALLBACK):
-        sample = sample_items(setting, [edit], quadrants=(cell,), cap=most, seed=seed)
-        if items := sample.capped(None, (cell,)):
-            return items
+        items = sample_items(setting, [edit], quadrants=(cell,), seed=seed).capped(None, (cell,))
+        if edit.op == "suppress":
+            items = tuple(item for item in items if setting.hits.get(item.prompt.id, False))
+        if items:
+            return items[:most]
     return ()
 
 
@@ -175,9 +184,10 @@ def _with_curve(
     setting: Setting, edit: ResolvedEdit, strength: float, how: Literal["given", "auto", "budget"], note: str, seed: int
 ) -> Settled:
     items = curve_items(setting, edit, seed)
-    if not items or edit.steps != "prompt" or strength <= 0:
+    if not items or edit.steps != "prompt":
         return Settled(strength=strength, how=how, note=note)
-    _, curve = measured_curve(setting, edit, [strength * times for times in MULTIPLES], items, seed)
+    tried = {strength, *(_tried(edit) if strength <= 0 else (strength * times for times in MULTIPLES))}
+    _, curve = measured_curve(setting, edit, sorted(tried), items, seed)
     return _settled(curve, strength, how, note)
 
 

@@ -141,7 +141,7 @@ def test_cost_is_split_and_by_the_run_s_own_speed(world: Ontology, prompts: Prom
     wider = plan_recipe(resolved(SWAP, verify={"per_edit": 4, "locality_n": 10}, expect=more), world, prompts)
     assert wider.cost.controls.generations > guessed.cost.controls.generations
     suppressed = plan_recipe(resolved({"op": "suppress", "slot": "capital"}, verify={"per_edit": 4}), world, prompts)
-    assert suppressed.cost.curve.generations == 0
+    assert suppressed.cost.curve.generations > 0
     assert suppressed.cost.controls.generations < guessed.cost.controls.generations
 
 

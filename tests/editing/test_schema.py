@@ -150,7 +150,7 @@ SHAPE = {
     "no operation": HEAD + "edits: [{from: a, to: b}]\n",
     "unknown operation": HEAD + "edits: [{op: swop, from: a, to: b}]\n",
     "swap without to": HEAD + "edits: [{op: swap, from: a}]\n",
-    "suppress with strength": HEAD + "edits: [{op: suppress, slot: a, strength: 1}]\n",
+    "suppress with a target": HEAD + "edits: [{op: suppress, slot: a, target: b}]\n",
     "a new value": HEAD + "edits: [{op: set, slot: a, value: Lyon}]\n",
     "empty term": HEAD + "edits: [{op: suppress, slot: ''}]\n",
     "strength in words": HEAD + "edits: [{op: amplify, slot: a, strength: strong}]\n",

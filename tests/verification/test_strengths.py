@@ -95,8 +95,17 @@ def test_what_was_settled_is_not_measured_again(setting, monkeypatch):
         settle(setting, resolved, kept, "other slots")
 
 
-def test_nothing_to_settle_in_a_suppression(setting):
-    resolved = resolve(
-        as_recipe({"kedit": 1, "edits": [{"op": "suppress", "slot": "ex:hasCapital"}]}), setting.ontology, setting.slots
-    )
-    assert settle_edit(setting, resolved.edits[0]).how == "none"
+def test_a_suppression_is_settled_on_what_the_model_answers_rightly(setting, monkeypatch):
+    one = {"op": "suppress", "slot": "ex:hasCapital"}
+    edit = resolve(as_recipe({"kedit": 1, "edits": [one]}), setting.ontology, setting.slots).edits[0]
+    assert settle_edit(setting, edit).how == "none"  # a random model answers nothing rightly
+    monkeypatch.setattr(strengths, "BELOW_OFF", (0.0, 1.0))
+    everything = replace(setting, knowledge=replace(setting.knowledge, hits=(True,) * len(setting.knowledge.hits)))
+    found = settle_edit(everything, edit)
+    assert found.how == "auto"
+    assert [point.strength for point in found.curve] == [0.0, 1.0]
+    assert found.strength == 0.0  # its answers are gone without going below off
+
+
+def test_an_empty_edit_has_nothing_to_settle(setting):
+    assert settle_edit(setting, recipe(setting, to="ex:hasCapital").edits[0]).how == "none"
