@@ -9,7 +9,7 @@ import math
 from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 import numpy as np
 from torch import Tensor
@@ -28,12 +28,13 @@ from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.setting import VALIDATION, Setting
 
 STRENGTHS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-"""Tried for `auto`, in calibrated units; times AMPLIFY for an amplification, which multiplies what is there."""
+"""Tried for `auto`, in calibrated units."""
+FACTORS: Final = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
+"""Tried for an amplification, which multiplies what is there."""
 BELOW_OFF: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Tried for a suppression: how far below off."""
 MULTIPLES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Of a strength that is given: its curve."""
-AMPLIFY: Final = 1.5
 ITEMS: Final = 64
 POSITIONS: Final = 100
 PLATEAU: Final = 0.05
@@ -44,11 +45,14 @@ FALLBACK: Final = "seen_template_seen_subject"
 """Where an ontology is too small to validate on, the training prompts must do."""
 
 
+How = Literal["given", "auto", "budget", "none"]
+
+
 class Settled(Model):
     """The strength of one edit and how it was found."""
 
     strength: float
-    how: Literal["given", "auto", "budget", "none"] = "given"
+    how: How = "given"
     """`none`: nothing to choose (an empty edit), or nothing to choose by."""
     curve: tuple[CurvePoint, ...] = ()
     plateau: Plateau | None = None
@@ -93,6 +97,8 @@ def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = 
     if not items or edit.steps != "prompt":
         return Settled(strength=default, how="none", note="no validation prompts: the strength that calibration chose")
     rows, curve = measured_curve(setting, edit, _tried(edit), items, seed)
+    if not any(point.hit for point in curve):
+        return _settled(curve, default, "none", "no strength hits on validation: the strength that calibration chose")
     chosen = smallest_within_noise(rows, curve, budget)
     if chosen is None:
         strength, note = strength_of_kl(setting, edit, float(budget or 0), seed)
@@ -102,9 +108,15 @@ def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = 
 
 
 def _tried(edit: ResolvedEdit) -> tuple[float, ...]:
-    if edit.op == "suppress":
-        return BELOW_OFF
-    return tuple(AMPLIFY * strength for strength in STRENGTHS) if edit.op == "amplify" else STRENGTHS
+    match edit.op:
+        case "suppress":
+            return BELOW_OFF
+        case "amplify":
+            return FACTORS
+        case "swap" | "set":
+            return STRENGTHS
+        case _:
+            assert_never(edit.op)
 
 
 def curve_items(setting: Setting, edit: ResolvedEdit, seed: int, most: int = ITEMS) -> tuple[Item, ...]:
@@ -180,9 +192,7 @@ def strength_of_kl(setting: Setting, edit: ResolvedEdit, kl: float, seed: int = 
     return low, ""
 
 
-def _with_curve(
-    setting: Setting, edit: ResolvedEdit, strength: float, how: Literal["given", "auto", "budget"], note: str, seed: int
-) -> Settled:
+def _with_curve(setting: Setting, edit: ResolvedEdit, strength: float, how: How, note: str, seed: int) -> Settled:
     items = curve_items(setting, edit, seed)
     if not items or edit.steps != "prompt":
         return Settled(strength=strength, how=how, note=note)
@@ -191,7 +201,7 @@ def _with_curve(
     return _settled(curve, strength, how, note)
 
 
-def _settled(curve: Sequence[CurvePoint], chosen: float, how: Literal["given", "auto", "budget"], note: str) -> Settled:
+def _settled(curve: Sequence[CurvePoint], chosen: float, how: How, note: str) -> Settled:
     marked = tuple(point.model_copy(update={"chosen": point.strength == chosen}) for point in curve)
     return Settled(strength=chosen, how=how, curve=marked, plateau=plateau(curve, chosen), note=note)
 
@@ -215,4 +225,4 @@ def plateau(curve: Sequence[CurvePoint], chosen: float, tolerance: float = PLATE
 def _key(edit: ResolvedEdit, resolved: ResolvedRecipe, salt: str) -> str:
     subjects = None if edit.subjects is None else sorted(edit.subjects)
     what = [edit.op, edit.slot_iri, edit.target_iri, edit.strength, edit.kl, subjects, edit.when, edit.steps]
-    return digest([what, resolved.verify.max_drift_kl, resolved.verify.seed, STRENGTHS, MULTIPLES, ITEMS, POSITIONS, salt])
+    return digest([what, resolved.verify.max_drift_kl, resolved.verify.seed, _tried(edit), MULTIPLES, ITEMS, POSITIONS, salt])

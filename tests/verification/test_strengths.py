@@ -62,6 +62,13 @@ def setting(make_setting, monkeypatch):
     return make_setting()
 
 
+def test_where_nothing_hits_calibration_decides(setting):
+    found = settle_edit(setting, recipe(setting).edits[0])
+    assert (found.how, found.strength) == ("none", 1.0)
+    assert "no strength hits" in found.note
+    assert len(found.curve) == 2
+
+
 def test_a_given_strength_stays_and_gets_its_curve(setting):
     found = settle_edit(setting, recipe(setting, strength=0.8).edits[0])
     assert (found.strength, found.how) == (0.8, "given")
@@ -88,7 +95,6 @@ def test_what_was_settled_is_not_measured_again(setting, monkeypatch):
     resolved = recipe(setting)
     first, found = settle(setting, resolved, kept, "slots")
     assert first.edits[0].strength == found["one"].strength
-    assert found["one"].how == "auto"
     monkeypatch.setattr(strengths, "settle_edit", lambda *_, **__: pytest.fail("measured again"))
     assert settle(setting, resolved, kept, "slots")[1] == found
     with pytest.raises(pytest.fail.Exception):
@@ -96,7 +102,7 @@ def test_what_was_settled_is_not_measured_again(setting, monkeypatch):
 
 
 def test_a_suppression_is_settled_on_what_the_model_answers_rightly(setting, monkeypatch):
-    one = {"op": "suppress", "slot": "ex:hasCapital"}
+    one = {"op": "suppress", "slot": "ex:hasCapital", "scope": {"when": "always"}}
     edit = resolve(as_recipe({"kedit": 1, "edits": [one]}), setting.ontology, setting.slots).edits[0]
     assert settle_edit(setting, edit).how == "none"  # a random model answers nothing rightly
     monkeypatch.setattr(strengths, "BELOW_OFF", (0.0, 1.0))

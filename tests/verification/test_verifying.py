@@ -40,11 +40,11 @@ def test_a_report_holds_rows_controls_damage_and_a_verdict(make_setting, tmp_pat
     assert verdicts["read_back", None] == verdicts["binding_accuracy", None] == "PASS"
     assert verdicts["retention", None] == "INCONCLUSIVE"  # a random model knows nothing that it could keep
     edit = report.edits[0]
+    assert [point.strength for point in edit.curve if point.chosen] == [edit.strength]
     assert set(edit.controls) == set(ALL_CONTROLS)
     assert edit.controls["random_latent"][HEADLINE].p_value == 1
     assert edit.quadrants[HEADLINE].n == 3
     assert [point.strength for point in edit.curve] == list(STRENGTHS)
-    assert [point.strength for point in edit.curve if point.chosen] == [edit.strength]
     assert edit.transcripts[0].after == next(r.text for r in rows if r.control == "edit" and r.text == edit.transcripts[0].after)
     assert report.gates["fired"].kept + report.gates["fired"].dropped == sum(row.control == "edit" for row in rows)
     assert {row.edit for row in rows} == {"one"}
