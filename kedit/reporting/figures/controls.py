@@ -96,16 +96,18 @@ def tradeoff_figure(edit: EditResult, name: str) -> Figure | None:
     axes = canvas.panel(left, top, WIDTH - left - right, high)
     share_scale(axes)
     axes.set_xscale("log")
-    ends: list[tuple[float, str, str]] = []
+    ends: list[tuple[float, str, str, str]] = []
     marks, colours = cycle(MARKS), cycle(SERIES)
     for title, points in curves:
         own = title == "this edit"
         color, mark = (ACCENT, "o") if own else (next(colours), next(marks))
         _line(canvas, axes, title, points, color, mark)
-        ends.append((top + high * (1.04 - (points[-1].hit or 0.0)) / 1.06, title, color))
+        ends.append((top + high * (1.04 - (points[-1].hit or 0.0)) / 1.06, title, color, mark))
     _log_ticks(axes, [point.drift_kl or 1.0 for _, points in curves for point in points])
-    for y, (_, title, color) in zip(spread([end[0] for end in ends], 15, top, top + high), ends, strict=True):
-        canvas.text(WIDTH - right + 10, y, fit(title, right - 12), color=color, weight="bold" if color == ACCENT else "normal")
+    for y, (_, title, color, mark) in zip(spread([end[0] for end in ends], 15, top, top + high), ends, strict=True):
+        place = (1 + 12 / (WIDTH - left - right), 1 - (y - top) / high)
+        axes.plot(*([part] for part in place), mark, color=color, markersize=5, transform=axes.transAxes, clip_on=False)
+        canvas.text(WIDTH - right + 20, y, fit(title, right - 22), color=color, weight="bold" if color == ACCENT else "normal")
     canvas.text(8, 10, "hit on validation", color=INK)
     canvas.text(
         left + (WIDTH - left - right) / 2, canvas.height - 10, "mean KL on neutral text (nats, log)", ha="center", color=SOFT

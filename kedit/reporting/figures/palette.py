@@ -16,7 +16,8 @@ ON_BAR: Final = "#14181b"
 """On the colours of outcomes, which are the same in the dark."""
 SERIES: Final = (ORANGE, "#7a5bab", "#16805f", "#b0437a", "#6f6a3d")
 """Lines beside the edit's own, which is the accent; their marks differ too."""
-MARKS: Final = ("s", "^", "D", "v", "P")
+MARKS: Final = ("s", "^", "D", "v", "P", "X", "p")
+"""As many as are coprime to the number of colours: every line has a pair of its own."""
 
 VARIABLES: Final = {
     INK: "--ink",
