@@ -41,7 +41,7 @@ def test_everything_is_on_the_page(asked: Answer) -> None:
     text = terminal.to_text(render_answer(asked))
     for expected in (
         "[x] Q: What", "at most 24 new tokens", "✓ [b]one  swap ex:capital → ex:language at 1.25  fired",
-        "✗ two  suppress ex:x  did not fire (gate): ex:x is off", "1.25", "0.98", "and 3 more",
+        "✗ two  suppress ex:x at 0  did not fire (gate): ex:x is off", "1.25", "0.98", "and 3 more",
     ):  # fmt: skip
         assert expected in text
     assert "and 10 more" in terminal.to_text(render_answer(asked, top=1))
