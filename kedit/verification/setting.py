@@ -140,9 +140,12 @@ CELLS: dict[tuple[Role, Split | None], str] = {
     ("train", "test"): "seen_template_unseen_subject",
     ("heldout", "test"): "unseen_template_unseen_subject",
     ("valid", "valid"): "validation",
+    ("train", "valid"): "validation_subjects",
 }
 """Carrier split and subject split -> quadrant; `validation` is where everything is chosen."""
 VALIDATION = "validation"
+VALIDATION_SUBJECTS = "validation_subjects"
+"""Training carriers about validation subjects: what fills up a sample that validation carriers leave too small."""
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """How strong an edit is: hit and damage over strengths on validation, and the strength that `auto` or a KL budget means.
 
-Nothing here sees a test prompt: items are validation carriers x validation subjects, neutral text is that of training.
+Nothing here sees a test prompt: items are about validation subjects, neutral text is that of training.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kedit.verification.measure import measure
 from kedit.verification.metrics import estimate, item_values
 from kedit.verification.neutral import forced_drifts
 from kedit.verification.outcomes import EDIT, SwapRow
-from kedit.verification.setting import VALIDATION, Setting
+from kedit.verification.setting import VALIDATION, VALIDATION_SUBJECTS, Setting
 
 STRENGTHS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Tried for `auto`, in calibrated units."""
@@ -35,6 +35,8 @@ BELOW_OFF: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Tried for a suppression: how far below off."""
 MULTIPLES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Of a strength that is given: its curve."""
+VERSION: Final = 2
+"""Raised where code changes what is settled."""
 ITEMS: Final = 64
 POSITIONS: Final = 100
 PLATEAU: Final = 0.05
@@ -103,7 +105,7 @@ def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = 
     if chosen is None:
         strength, note = strength_of_kl(setting, edit, float(budget or 0), seed)
         return _with_curve(setting, edit, strength, "auto", note or "no strength tried is within the damage budget", seed)
-    note = "" if items[0].quadrant == VALIDATION else "chosen on training prompts: too little to validate on"
+    note = "" if items[0].quadrant != FALLBACK else "chosen on training prompts: too little to validate on"
     return _settled(curve, chosen, "auto", note)
 
 
@@ -120,14 +122,19 @@ def _tried(edit: ResolvedEdit) -> tuple[float, ...]:
 
 
 def curve_items(setting: Setting, edit: ResolvedEdit, seed: int, most: int = ITEMS) -> tuple[Item, ...]:
-    """Known validation items of an edit; of a suppression those that the unedited model answers rightly."""
-    for cell in (VALIDATION, FALLBACK):
+    """Known items about validation subjects, of a suppression those that the unedited model answers rightly.
+
+    Validation carriers come first; where they make fewer than `most`, training carriers fill up.
+    """
+
+    def known(cell: str) -> tuple[Item, ...]:
         items = sample_items(setting, [edit], quadrants=(cell,), seed=seed).capped(None, (cell,))
-        if edit.op == "suppress":
-            items = tuple(item for item in items if setting.hits.get(item.prompt.id, False))
-        if items:
-            return items[:most]
-    return ()
+        return tuple(item for item in items if edit.op != "suppress" or setting.hits.get(item.prompt.id, False))
+
+    found = known(VALIDATION)
+    if len(found) < most:
+        found += known(VALIDATION_SUBJECTS)
+    return (found or known(FALLBACK))[:most]
 
 
 def measured_curve(
@@ -225,4 +232,5 @@ def plateau(curve: Sequence[CurvePoint], chosen: float, tolerance: float = PLATE
 def _key(edit: ResolvedEdit, resolved: ResolvedRecipe, salt: str) -> str:
     subjects = None if edit.subjects is None else sorted(edit.subjects)
     what = [edit.op, edit.slot_iri, edit.target_iri, edit.strength, edit.kl, subjects, edit.when, edit.steps]
-    return digest([what, resolved.verify.max_drift_kl, resolved.verify.seed, _tried(edit), MULTIPLES, ITEMS, POSITIONS, salt])
+    options = [resolved.verify.max_drift_kl, resolved.verify.seed]
+    return digest([what, options, _tried(edit), MULTIPLES, ITEMS, POSITIONS, VERSION, salt])
