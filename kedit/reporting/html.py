@@ -78,6 +78,7 @@ def _report(report: Report) -> tuple[str, list[Figure]]:
         verdict=report.verdict,
         counted=sections.counted(report),
         expectations=sections.expectations(report.expectations),
+        notes=report.notes,
         interfering=[edit.id for edit in report.edits if edit.together and edit.together.interferes],
     )
 

@@ -69,6 +69,7 @@ def render_report(report: Report) -> RenderableType:
             *(tables.own_prompts_line(edit.id, edit.own_prompts) for edit in edits if edit.own_prompts),
             *(tables.interference_line(edit.id, edit.together) for edit in edits if edit.together),
             *(Text.assemble(("note        ", "dim"), f"{edit.id}  {note}") for edit in edits for note in edit.notes),
+            *(Text.assemble(("note        ", "dim"), note) for note in report.notes),
             tables.gates_line(report.gates) if report.gates else None,
         ),
         tables.expectations_table(report.expectations) if report.expectations else None,

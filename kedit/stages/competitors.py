@@ -86,10 +86,14 @@ def donors(run: AlignedRun) -> dict[str, Tensor]:
 
 
 def _key_of(path: Any) -> str | None:
-    from safetensors import safe_open
+    """The key that a kept competitor was saved under; None for a file that is damaged."""
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(str(path), "pt") as file:
-        return (file.metadata() or {}).get("key")
+    try:
+        with safe_open(str(path), "pt") as file:
+            return (file.metadata() or {}).get("key")
+    except SafetensorError:
+        return None
 
 
 class _Trainer:

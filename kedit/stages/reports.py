@@ -52,7 +52,10 @@ class KeptStrengths(MutableMapping[str, Any]):
             path = self._folder / f"{key}.json"
             if not path.is_file():
                 raise KeyError(key)
-            self._here[key] = read_json(path)
+            try:
+                self._here[key] = read_json(path)
+            except InputError:  # damaged: what it held is found again
+                raise KeyError(key) from None
         return self._here[key]
 
     def __setitem__(self, key: str, value: Any) -> None:

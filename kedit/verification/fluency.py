@@ -32,6 +32,8 @@ TOKENS: Final = 30
 ANSWER: Final = 12
 """Most tokens that an answer takes."""
 NGRAM: Final = 4
+FLUENCY: Final = ("perplexity_ratio", "repetition")
+"""Metrics that are measured here."""
 ROWS_PER_CALL: Final = 24
 _END = re.compile(r"[\n.,;:!?)]")
 

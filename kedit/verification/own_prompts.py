@@ -29,11 +29,12 @@ def own_prompts(
     work = applied(setting, [edit])
     covered = Context(setting, seed).scopes.covered([edit], [prompt.text for prompt in prompts])
     fired = edit_states(setting, work, states_of(setting, prompts, "own prompts"), covered).any.tolist()
-    wanted = [edit.op == "set" or (asks(prompt, edit) and in_scope(prompt, edit)) for prompt in prompts]
+    wanted = [in_scope(prompt, edit) and (edit.op == "set" or asks(prompt, edit)) for prompt in prompts]
     leak = _share([(p, fire) for p, fire, wish in zip(prompts, fired, wanted, strict=True) if not wish], seed)
     miss = _share([(p, not fire) for p, fire, wish in zip(prompts, fired, wanted, strict=True) if wish], seed)
     items = [item for prompt, wish in zip(prompts, wanted, strict=True) if wish and (item := _item(setting, edit, prompt))]
     rows = measure(setting, {Arm(EDIT): items, Arm("noop"): items}, seed=seed, named=True, label=f"own prompts, {edit.id}")
+    rows = _for_operator(edit, rows)
     mine = [row for row in rows if row.control == EDIT]
     block = OwnPrompts(
         n=len(prompts),
@@ -44,7 +45,17 @@ def own_prompts(
         unedited=rate([row for row in rows if row.control == "noop" and row.known], seed=seed),
     )
     found = (("scope_leak", leak), ("scope_miss", miss))
-    return block, rows, [Measured(metric, value, edit=edit.id, on=OWN_PROMPTS) for metric, value in found if value.n]
+    return block, rows, [Measured(metric, value, edit=edit.id, on=OWN_PROMPTS) for metric, value in found]
+
+
+def _for_operator(edit: ResolvedEdit, rows: list[SwapRow]) -> list[SwapRow]:
+    """Rows of prompts that the operator is for: a suppression's are answered rightly without it, an amplification's are not."""
+    if edit.op not in ("suppress", "amplify"):
+        return rows
+    # Of a suppression `stuck` is the right answer, of an amplification `hit`.
+    answered = "stuck" if edit.op == "suppress" else "hit"
+    right = {row.prompt_id for row in rows if row.control == "noop" and row.outcome == answered}
+    return [row for row in rows if (row.prompt_id in right) == (edit.op == "suppress")]
 
 
 def _prompt(setting: Setting, number: int, text: AskedText) -> Prompt:

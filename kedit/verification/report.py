@@ -197,6 +197,8 @@ class Report(Document):
     """Relation slot -> its reads on unseen carriers and unseen subjects."""
     gates: dict[str, Gate] = {}
     expectations: tuple[JudgedExpectation, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What resolving the recipe left out, and why: edits that are switched off, and what was expected of them."""
     allow_unverified: bool = False
     timing: dict[str, float] = {}
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Literal, assert_never
 
 import numpy as np
+from pydantic import ValidationError
 from torch import Tensor
 
 from kedit.curriculum.neutral import train_sentences
@@ -35,7 +36,7 @@ BELOW_OFF: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Tried for a suppression: how far below off."""
 MULTIPLES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Of a strength that is given: its curve."""
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised where code changes what is settled."""
 ITEMS: Final = 64
 POSITIONS: Final = 100
@@ -71,14 +72,22 @@ def settle(
     found: dict[str, Settled] = {}
     for edit in resolved.edits:
         key = _key(edit, resolved, salt)
-        if kept is not None and (old := kept.get(key)) is not None:
-            found[edit.id] = Settled.model_validate(old)
+        if kept is not None and (old := _kept(kept.get(key))) is not None:
+            found[edit.id] = old
             continue
         found[edit.id] = settle_edit(setting, edit, budget=resolved.verify.max_drift_kl, seed=resolved.verify.seed)
         if kept is not None:
             kept[key] = found[edit.id].model_dump(mode="json")
     edits = tuple(replace(edit, strength=found[edit.id].strength, kl=None) for edit in resolved.edits)
     return replace(resolved, edits=edits), found
+
+
+def _kept(value: Any) -> Settled | None:
+    """What was settled before; None for nothing, and for what is not that."""
+    try:
+        return None if value is None else Settled.model_validate(value)
+    except ValidationError:
+        return None
 
 
 def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = None, seed: int = 0) -> Settled:
@@ -175,8 +184,10 @@ def smallest_within_noise(
     near = []
     for strength, hits in values.items():
         loss = values[best] - hits
-        error = float(np.std(loss)) / math.sqrt(max(len(loss), 1))
-        if float(np.mean(loss)) <= error:
+        n = len(loss)
+        # One item is never more than noise: where all losses go one way their spread cannot say so.
+        error = max(float(np.std(loss, ddof=1)) / math.sqrt(n), 1 / n) if n > 1 else 1.0
+        if float(np.mean(loss)) <= error + 1e-12:
             near.append(strength)
     return min(near)
 
@@ -189,6 +200,8 @@ def strength_of_kl(setting: Setting, edit: ResolvedEdit, kl: float, seed: int = 
         return math.inf if found is None else found
 
     low, high = BUDGET_REACH
+    if edit.op == "amplify":
+        low = 1.0  # below 1 it would suppress
     if cost(high) <= kl:
         return high, f"even at strength {high:g} the edit costs less than {kl:g} nats"
     if cost(low) > kl:

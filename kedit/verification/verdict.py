@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from kedit.editing.metric_names import EDIT_METRICS, HEADLINE_QUADRANT, LOWER_IS_BETTER, METRICS, QUADRANTS
+from kedit.editing.metric_names import EDIT_METRICS, HEADLINE_QUADRANT, LOWER_IS_BETTER, METRICS, OWN_PROMPTS, QUADRANTS
 from kedit.editing.recipe import Expectation
 from kedit.verification.metrics import estimate, paired_difference, select
 from kedit.verification.outcomes import SwapRow
@@ -47,7 +47,7 @@ class Measurements:
             return self._of_rows(expectation)
         if expectation.versus is not None:
             return []
-        others = set(QUADRANTS) - {expectation.on or HEADLINE_QUADRANT}
+        others = {*QUADRANTS, OWN_PROMPTS} - {expectation.on or HEADLINE_QUADRANT}
         return [
             number
             for number in self.numbers

@@ -85,6 +85,7 @@ def verify_recipe(
         activations=evaluation.activations if evaluation else {},
         gates=_all_gates(measured),
         expectations=verdict.expectations,
+        notes=resolved.notes,
         allow_unverified=allow_unverified,
     )
     return Verified(report, [row for some in rows.values() for row in some])

@@ -17,7 +17,7 @@ from kedit.verification.competing import compete, competing
 from kedit.verification.controls import TOGETHER, Arm
 from kedit.verification.evaluating import fired_gate, with_p_value
 from kedit.verification.figures import Difference, Gate, Interference
-from kedit.verification.fluency import fluency
+from kedit.verification.fluency import FLUENCY, fluency
 from kedit.verification.items import Item, Sample, sample_items
 from kedit.verification.locality import damage
 from kedit.verification.measure import ALL_CONTROLS, control_arms, latent_p_value, measure
@@ -26,7 +26,7 @@ from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.own_prompts import own_prompts
 from kedit.verification.report import EditResult, Transcript
 from kedit.verification.setting import Setting, states_of
-from kedit.verification.statistics import NAN, Estimate
+from kedit.verification.statistics import EMPTY, NAN, Estimate
 from kedit.verification.strengths import Settled
 from kedit.verification.verdict import Measured
 
@@ -100,8 +100,8 @@ def measure_edit(
     both = interference(rows, options.seed) if together is not None else None
     numbers = [
         *around.numbers(edit.id),
-        *(written.numbers if written else ()),
-        *(_numbers(both, edit.id) if both else ()),
+        *(written.numbers if written else (Measured(metric, EMPTY, edit=edit.id) for metric in FLUENCY)),
+        _interference_number(both, edit.id),
         *(own[2] if own else ()),
     ]
     curie = setting.ontology.curie
@@ -187,11 +187,12 @@ def interference(rows: Sequence[SwapRow], seed: int) -> Interference | None:
     )
 
 
-def _numbers(both: Interference, edit: str) -> list[Measured]:
-    if both.difference is None:
-        return []
+def _interference_number(both: Interference | None, edit: str) -> Measured:
+    """What an expectation is held against; empty where nothing was measured, so that it cannot pass."""
+    if both is None or both.difference is None:
+        return Measured("interference", EMPTY, edit=edit)
     value, low, high = (NAN if number is None else number for number in (both.difference.value, *both.difference.ci))
-    return [Measured("interference", Estimate(value, low, high, both.difference.n, both.subjects), edit=edit)]
+    return Measured("interference", Estimate(value, low, high, both.difference.n, both.subjects), edit=edit)
 
 
 def transcripts(

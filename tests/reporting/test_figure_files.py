@@ -25,6 +25,7 @@ def test_every_figure_of_the_page_is_a_file(folder):
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_page_is_the_one_that_is_asked_for(folder, rich, evaluation, tmp_path):
     assert (folder / "report.html").read_text(encoding="utf-8") == report_page(rich)
     save_page(evaluation, tmp_path / "evaluation.html")
@@ -32,6 +33,7 @@ def test_the_page_is_the_one_that_is_asked_for(folder, rich, evaluation, tmp_pat
     assert (tmp_path / "figures" / "outcomes.svg").exists()
 
 
+@pytest.mark.slow
 def test_same_document_same_files(folder, rich, tmp_path):
     save_page(rich, tmp_path / "report.html")
     for path in (folder / "figures").iterdir():

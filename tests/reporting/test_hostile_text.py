@@ -43,6 +43,7 @@ def test_other_scripts_and_mathematics_stay_as_written(page):
     assert "$x^2$" in page
 
 
+@pytest.mark.slow
 def test_files_of_hostile_edits_stay_in_their_folder_and_apart(evil, tmp_path):
     save_page(evil, tmp_path / "report.html")
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", "figures"}
