@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, QUADRANTS
+from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, OWN_PROMPTS, QUADRANTS
 from kedit.editing.recipe import Recipe
 
 SCHEMA_ID: Final = "https://w3id.org/kedit/schema/kedit.recipe/1"
@@ -44,7 +44,11 @@ _MINIMAL: Final = {
 def recipe_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of recipe files, with the closed lists of names and their meaning also under `x-kedit`."""
     schema = Recipe.model_json_schema(by_alias=True)
-    places = {**CORPORA, **dict.fromkeys(QUADRANTS, "carriers and subjects, seen in training or not")}
+    places = {
+        **CORPORA,
+        **dict.fromkeys(QUADRANTS, "carriers and subjects, seen in training or not"),
+        OWN_PROMPTS: "the prompts of the recipe itself",
+    }
     models: dict[str, dict[str, Any]] = {"Recipe": schema, **schema["$defs"]}
     for name, model in models.items():
         for key, entry in model["properties"].items():
