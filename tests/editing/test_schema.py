@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, QUADRANTS
+from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, OWN_PROMPTS, QUADRANTS
 from kedit.editing.reading import load_recipe
 from kedit.editing.schema import recipe_schema
 from kedit.errors import InputError
@@ -102,7 +102,7 @@ def test_lists_are_closed_and_explained() -> None:
     closed = {
         "metric": (expectation["metric"], METRICS),
         "versus": (expectation["versus"]["anyOf"][0], CONTROLS),
-        "on": (expectation["on"]["anyOf"][0], [*CORPORA, *QUADRANTS]),
+        "on": (expectation["on"]["anyOf"][0], [*CORPORA, *QUADRANTS, OWN_PROMPTS]),
         "controls": (SCHEMA["$defs"]["Verify"]["properties"]["controls"]["items"], CONTROLS),
     }
     for entry, names in closed.values():
