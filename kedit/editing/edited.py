@@ -240,7 +240,7 @@ class EditedModel:
         sae = self._sae = _on(self._sae, hidden.device)
         x = hidden[rows.to(hidden.device), columns.to(hidden.device)]
         u = sae.slot_values(x.to(sae.W_enc.dtype))
-        threshold = sae.threshold[sae.n_free :]
+        threshold = sae.slot_threshold
         gates = torch.stack([gate(edit, u, threshold) for edit in self._edits], dim=-1).cpu()
         open_ = torch.zeros_like(eligible)
         open_[rows, columns] = gates & eligible[rows, columns]

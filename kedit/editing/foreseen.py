@@ -11,9 +11,9 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from kedit.curriculum.prompts import Prompt, PromptSet, quadrant
-from kedit.editing.metric_names import EDIT_METRICS, EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT
+from kedit.editing.metric_names import EDIT_METRICS, EXTRA_CONTROLS, HEADLINE_QUADRANT, OPERATOR_CONTROLS
 from kedit.editing.recipe import Expectation, Verify
-from kedit.editing.resolving import Op, ResolvedEdit, ResolvedRecipe
+from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.manifest import read_manifest
 
 Z: Final = 1.959963984540054
@@ -31,12 +31,6 @@ _CURVE: Final = 6 * 64
 _COMPETITOR: Final = 8 * 64
 _VECTORS: Final = 2
 _DAMAGE_PASSES: Final = 3
-_OF_OPERATOR: Final[Mapping[Op, frozenset[str]]] = {
-    "suppress": frozenset({"noop", "wrong_slot", "random_latent", "random_direction"}),
-    "amplify": frozenset({"noop", "wrong_slot", "random_latent", "random_direction"}),
-    "set": frozenset(FIXED_CONTROLS) - {"diff_means", "trained_vector"},
-}
-"""Fixed controls that mean something for an operator; all of them for a swap."""
 
 
 class _Frozen(BaseModel):
@@ -169,7 +163,7 @@ def cost(resolved: ResolvedRecipe, edits: Mapping[str, Mapping[str, Sample]], se
         items = {name: sample.items(verify.per_edit) for name, sample in edits[edit.id].items()}
         compared = sum(items.get(name, 0) for name in _control_quadrants(edit, resolved.expect))
         own += sum(items.values()) + together * compared
-        names = (_OF_OPERATOR.get(edit.op, frozenset(FIXED_CONTROLS)) | set(verify.controls)) - _WITHOUT_GENERATION
+        names = {*OPERATOR_CONTROLS[edit.op], *verify.controls} - _WITHOUT_GENERATION
         controls += len(names) * compared + (_NULL if compared and edit.steps == "prompt" else 0)
         curve += _CURVE if edit.steps == "prompt" else 0
         if competitors := sum(name in EXTRA_CONTROLS for name in verify.controls) if edit.op == "swap" else 0:

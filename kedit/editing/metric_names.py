@@ -72,6 +72,14 @@ FIXED_CONTROLS: Final[dict[str, str]] = {
     "majority": "always answering the target relation's most frequent value",
     "direct_ask": "asking the target relation directly, no edit, mean over training carriers",
 }
+_ANYWHERE: Final = ("noop", "wrong_slot", "random_latent", "random_direction")
+OPERATOR_CONTROLS: Final[dict[str, tuple[str, ...]]] = {
+    "swap": tuple(FIXED_CONTROLS),
+    "suppress": _ANYWHERE,
+    "amplify": _ANYWHERE,
+    "set": (*_ANYWHERE, "interchange", "majority", "direct_ask"),
+}
+"""The fixed controls that mean something for an operator."""
 EXTRA_CONTROLS: Final[dict[str, str]] = {
     "reft_r1": "rank-1 ReFT",
     "das_r1": "distributed alignment search, rank 1",

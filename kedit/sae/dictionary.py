@@ -133,6 +133,11 @@ class AlignedSAE:
         """D [K, d]: the slots' rows of the decoder."""
         return self.W_dec[self.n_free :]
 
+    @property
+    def slot_threshold(self) -> Tensor:
+        """[K]: the reads above which slots are on."""
+        return self.threshold[self.n_free :]
+
     def preact(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch m"]:
         """pre = (x - b_dec) W_enc + b_enc, of all latents."""
         return (x - self.b_dec) @ self.W_enc + self.b_enc
@@ -151,7 +156,7 @@ class AlignedSAE:
 
     def slot_active(self, x: Float[Tensor, "*batch d"]) -> Bool[Tensor, "*batch K"]:
         """Which slots are on: u > threshold."""
-        return self.slot_values(x) > self.threshold[self.n_free :]
+        return self.slot_values(x) > self.slot_threshold
 
     def delta(self, u_from: Float[Tensor, "*batch K"], u_to: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch d"]:
         """What to add to a state so that its reads go from u to u': (u' - u) D; exact zeros if u' = u."""

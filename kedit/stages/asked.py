@@ -75,7 +75,7 @@ def _reads(run: AlignedRun, model: Any, ids: list[int]) -> Tensor:
 def _slots(run: AlignedRun, before: Tensor, after: Tensor | None) -> tuple[AnswerSlot, ...]:
     from kedit.verification.answer import AnswerSlot
 
-    threshold = run.sae.threshold[run.sae.n_free :]
+    threshold = run.sae.slot_threshold
     rows = [
         AnswerSlot(
             slot=slot.curie,
@@ -123,7 +123,7 @@ def _blocked(run: AlignedRun, edit: ResolvedEdit, text: str, reads: Tensor) -> t
     if scope is not None and not scope.covers(text, edit.subjects):
         named = sorted(run.ontology.individuals[iri].label for iri in scope.subjects(text))
         return "scope", f"{' or '.join(named)} is not in its scope" if named else "the text names no subject of its scope"
-    value, threshold = (float(of[edit.slot]) for of in (reads, run.sae.threshold[run.sae.n_free :]))
+    value, threshold = (float(of[edit.slot]) for of in (reads, run.sae.slot_threshold))
     slot = run.ontology.curie(edit.slot_iri)
     where = "crosses its threshold nowhere; at the prompt's end it" if edit.steps == "asked" else "is off: it"
     return "gate", f"{slot} {where} reads {value:.2f}, its threshold is {threshold:.2f}"

@@ -23,6 +23,7 @@ from kedit.progress import say
 from kedit.sae.competitors import (
     KINDS,
     Competitor,
+    Directions,
     SlotRows,
     best_latents,
     from_tensors,
@@ -60,11 +61,15 @@ class _Kept:
     relations: tuple[str, ...]
 
 
-def load_competitors(run: AlignedRun, names: Iterable[str]) -> dict[str, Competitor]:
-    """The competitors of these names, from the run's directory or trained now, each kept as soon as it is there."""
+def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, Competitor], dict[str, Tensor]]:
+    """The competitors of these names, from the run's directory or trained now, each kept as soon as it is there.
+
+    And the donors of those that interchange: relation -> natural decision states [n, d] of training prompts that ask it
+    and are answered rightly.
+    """
     wanted = [name for name in names if name in EXTRA_CONTROLS]
     if not wanted:
-        return {}
+        return {}, {}
     trainer = _Trainer(run)
     found = {}
     for name in wanted:
@@ -77,12 +82,7 @@ def load_competitors(run: AlignedRun, names: Iterable[str]) -> dict[str, Competi
             save_tensors(path, made.tensors(), {"key": key})
             kept = load_tensors(path)
         found[name] = from_tensors(name, kept)
-    return found
-
-
-def donors(run: AlignedRun) -> dict[str, Tensor]:
-    """Relation -> natural decision states [n, d] of training prompts that ask it and are answered rightly."""
-    return _Trainer(run).pools
+    return found, trainer.pools
 
 
 def _key_of(path: Any) -> str | None:
@@ -154,7 +154,7 @@ class _Trainer:
 
     @cached_property
     def pools(self) -> dict[str, Tensor]:
-        """See `donors`."""
+        """The donors of `load_competitors`."""
         hits = {p.id: hit for p, hit in zip(self.job.prompts.asked, self.job.knowledge.hits, strict=True)}
         rows: dict[str, list[int]] = defaultdict(list)
         others: dict[str, list[int]] = defaultdict(list)
@@ -175,15 +175,13 @@ class _Trainer:
         with fast_training():
             data = SwapData(self.job.lm, self.layer, prompts, list(_permuted(prompts, swaps, self.job.cfg.seed)), "caching swaps")
         sae = self.run.sae
-        columns = [sae.n_free + slot.index for slot in self.run.slots.relations]
-        W, b = sae.W_enc[:, columns], sae.slot_values(torch.zeros(1, sae.d))[0, [c - sae.n_free for c in columns]]
+        index = [slot.index for slot in self.run.slots.relations]
+        W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
         D = train_control(data, W, b, self.means, label="permuted answers", **same)
         return SlotRows(W, b, D)
 
     def function_vectors(self) -> Competitor:
         """Function vectors of all relations from the heads up to the hook point."""
-        from kedit.sae.competitors import Directions
-
         lm, place = self.job.lm, {iri: row for row, iri in enumerate(self.job.relations)}
         prompts = [p for p in self.job.prompts.asked if is_training(p)]
         prompts.sort(key=lambda p: (unit_hash("heads", self.job.cfg.seed, p.id), p.id))

@@ -25,10 +25,10 @@ def measured_report(run: AlignedRun, resolved: ResolvedRecipe, *, allow_unverifi
 
     setting = run.setting
     if any(name in EXTRA_CONTROLS for name in resolved.verify.controls):
-        from kedit.stages.competitors import donors, load_competitors
+        from kedit.stages.competitors import load_competitors
 
-        found = load_competitors(run, resolved.verify.controls)
-        setting = replace(setting, competitors=found, donors=donors(run))
+        competitors, donors = load_competitors(run, resolved.verify.controls)
+        setting = replace(setting, competitors=competitors, donors=donors)
     return verify_recipe(
         setting,
         resolved,

@@ -167,8 +167,9 @@ def _assembled(job: Job, layer: int, bank: FreeBank, slots: Calibrated, states: 
     """Slots behind the bank, with the strength that is best on validation."""
     from kedit.sae.dictionary import AlignedSAE
     from kedit.stages.fitting import setting_of, slots_alone
-    from kedit.stages.validating import FALLBACK, best_strength, validation_items
+    from kedit.stages.validating import best_strength, validation_items
     from kedit.verification.outcomes import EDIT
+    from kedit.verification.setting import FALLBACK
 
     setting = setting_of(job, slots_alone(layer, slots))
     items = validation_items(setting, ITEMS, job.cfg.seed)

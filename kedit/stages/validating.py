@@ -10,10 +10,8 @@ from kedit.verification.items import Item, sample_items
 from kedit.verification.measure import measure
 from kedit.verification.metrics import by_pair, share
 from kedit.verification.outcomes import SwapRow
-from kedit.verification.setting import VALIDATION, Setting
+from kedit.verification.setting import FALLBACK, VALIDATION, Setting
 
-FALLBACK = "seen_template_seen_subject"
-"""Where an ontology is too small to validate on, the training prompts must do."""
 PLATEAU = 0.005
 """Strengths whose hits differ by no more are equally good."""
 

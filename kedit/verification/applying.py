@@ -86,7 +86,7 @@ def edit_states(setting: Setting, work: Applied, x: Tensor, covered: Tensor | No
     """
     sae = setting.sae
     u = sae.slot_values(x)
-    result = recipe_delta(work.edits, work.strengths, u, sae.write_rows, sae.threshold[sae.n_free :], covered)
+    result = recipe_delta(work.edits, work.strengths, u, sae.write_rows, sae.slot_threshold, covered)
     fires = result.fired.any(1) if work.edits else torch.zeros(len(x), dtype=torch.bool)
     return Edited(torch.where(fires[:, None], x + result.delta, x), result.fired)
 

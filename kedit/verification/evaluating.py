@@ -64,7 +64,7 @@ def evaluate_run(
     edits = [setting.swap(*pair) for pair in (setting.pairs if pairs is None else pairs)]
     readings = binding_readings(setting)
     binding = binding_summary(readings, seed=seed)
-    thresholds = setting.sae.threshold[setting.sae.n_free :][setting.relation_slots].tolist()
+    thresholds = setting.sae.slot_threshold[setting.relation_slots].tolist()
     clock.lap("binding")
     sample = sample_items(setting, edits, quadrants=QUADRANTS, cap=per_pair, seed=seed)
     arms = {Arm(EDIT): sample.items} | control_arms(sample, controls, (HEADLINE_QUADRANT,), controls_per_pair)

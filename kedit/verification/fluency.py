@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from kedit.curriculum.prompts import Prompt
 from kedit.editing.edited import edited
 from kedit.editing.resolving import ResolvedRecipe
+from kedit.lm.continuation import padded_behind
 from kedit.progress import progress
 from kedit.verification.applying import Applied
 from kedit.verification.figures import Fluency, Share
@@ -117,7 +118,7 @@ def repetition(ids: Sequence[int], n: int = NGRAM) -> float:
 def _written(setting: Setting, prompts: Sequence[Prompt], generate: Callable[..., Any], whole: bool) -> list[Text]:
     """Greedy text behind each prompt."""
     lm = setting.lm
-    tokens, mask = _left_padded(lm.encode_batch([prompt.text for prompt in prompts]), lm.device)
+    tokens, mask = _padded(setting, lm.encode_batch([prompt.text for prompt in prompts]))
     stop = min(lm.stop_tokens, default=0)
     room = getattr(lm.model.config, "max_position_embeddings", None) or tokens.shape[1] + TOKENS + ANSWER
     limit = min(TOKENS + (0 if whole else ANSWER), room - tokens.shape[1])
@@ -145,7 +146,7 @@ def _losses(setting: Setting, prompts: Sequence[Prompt], texts: Sequence[Text]) 
     """Mean negative log-likelihood, in nats, of each text's rest under the unedited model; NaN where there is none."""
     lm = setting.lm
     rows = [ids + text.ids for ids, text in zip(lm.encode_batch([p.text for p in prompts]), texts, strict=True)]
-    tokens, mask = _left_padded(rows, lm.device)
+    tokens, mask = _padded(setting, rows)
     places = (mask.cumsum(1) - 1).clamp_min(0)
     keep = max(len(text.ids) for text in texts) + 1
     logits = lm.model(input_ids=tokens, attention_mask=mask, position_ids=places, logits_to_keep=keep).logits
@@ -160,9 +161,7 @@ def _losses(setting: Setting, prompts: Sequence[Prompt], texts: Sequence[Text]) 
     return found
 
 
-def _left_padded(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Tokens and mask [n, longest]; padding is masked, any token serves."""
-    width = max(map(len, rows))
-    tokens = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows], device=device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
-    return tokens, mask
+def _padded(setting: Setting, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Tokens and mask [n, longest], padded in front, where the model is."""
+    tokens, mask = padded_behind(rows, 0)
+    return tokens.to(setting.lm.device), mask.to(setting.lm.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -52,27 +52,19 @@ def neutral_drift(
     The first token of a sentence is left out: its state is the same in every text and many times as long as any other.
     One forward pass per sentence; a prefix is that pass's keys and values under a shorter mask.
     """
-    texts = list(eval_sentences() if sentences is None else sentences)
-    ids = setting.lm.encode_batch(texts)
-    everywhere = [(i, token) for i, row in enumerate(ids) for token in range(1, len(row))]
-    everywhere.sort(key=lambda place: unit_hash("neutral position", seed, *place))
-    chosen: dict[int, list[Position]] = defaultdict(list)
-    for i, token in everywhere[:n]:
-        chosen[i].append(Position(i, token, int(unit_hash("neutral edit", seed, i, token) * len(works))))
+    ids = setting.lm.encode_batch(list(eval_sentences() if sentences is None else sentences))
+    chosen = _positions(ids, n, seed, len(works))
     found = Drifts([], [], [], [])
     scopes = Scopes(setting)
-    order = sorted(chosen, key=lambda i: len(ids[i]))
-    with progress("drift on neutral text", len(order), "sentence") as advance:
-        for start in range(0, len(order), SENTENCES_PER_BATCH):
-            part = order[start : start + SENTENCES_PER_BATCH]
-            for prefix, positions in _prefixes(setting, [ids[i] for i in part], [sorted(chosen[i]) for i in part]):
-                covered = [scopes.covered(works[p.work].edits, [_beginning(setting, ids, p)])[0] for p in positions]
-                scoped, forced, fired = drift_at(setting, prefix, works, [p.work for p in positions], covered)
-                found.scoped.extend(scoped)
-                found.forced.extend(forced)
-                found.fired.extend(fired)
-                found.sentences.extend(str(p.sentence) for p in positions)
-            advance(len(part))
+    with progress("drift on neutral text", len(chosen), "sentence") as advance:
+        for prefix, positions in _read(setting, ids, chosen):
+            covered = [scopes.covered(works[p.work].edits, [_beginning(setting, ids, p)])[0] for p in positions]
+            scoped, forced, fired = drift_at(setting, prefix, works, [p.work for p in positions], covered)
+            found.scoped.extend(scoped)
+            found.forced.extend(forced)
+            found.fired.extend(fired)
+            found.sentences.extend(str(p.sentence) for p in positions)
+            advance(1)
     return found
 
 
@@ -82,26 +74,36 @@ def forced_drifts(
 ) -> list[list[float]]:
     """KL in nats at the same `n` positions of `sentences` under each of `movers`: states [b, d] -> states [b, d]."""
     ids = setting.lm.encode_batch(list(sentences))
+    found: list[list[float]] = [[] for _ in movers]
+    for prefix, _ in _read(setting, ids, _positions(ids, n, seed, 1)):
+        state = prefix.states[setting.sae.layer]
+        x = state.float().cpu()
+        made = torch.cat([mover(x) for mover in movers])
+        several = prefix.rows(torch.arange(len(x), device=state.device).repeat(len(movers)))
+        logits = setting.continuation.logits(several, made.to(state))[:, -1]
+        for number, values in enumerate(kl(several.logits, logits).cpu().split(len(x))):
+            found[number] += values.tolist()
+    return found
+
+
+def _positions(ids: Sequence[Sequence[int]], n: int, seed: int, works: int) -> dict[int, list[Position]]:
+    """Sentence -> its positions among the `n` that come first by hash, each under one of so many works."""
     everywhere = [(i, token) for i, row in enumerate(ids) for token in range(1, len(row))]
     everywhere.sort(key=lambda place: unit_hash("neutral position", seed, *place))
     chosen: dict[int, list[Position]] = defaultdict(list)
     for i, token in everywhere[:n]:
-        chosen[i].append(Position(i, token, 0))
-    layer = setting.sae.layer
-    found: list[list[float]] = [[] for _ in movers]
+        chosen[i].append(Position(i, token, int(unit_hash("neutral edit", seed, i, token) * works)))
+    return chosen
+
+
+def _read(
+    setting: Setting, ids: Sequence[Sequence[int]], chosen: Mapping[int, list[Position]]
+) -> Iterator[tuple[Prefix, list[Position]]]:
+    """Each sentence's prefixes up to its positions; sentences of like length are read together."""
     order = sorted(chosen, key=lambda i: len(ids[i]))
     for start in range(0, len(order), SENTENCES_PER_BATCH):
         part = order[start : start + SENTENCES_PER_BATCH]
-        for prefix, _ in _prefixes(setting, [ids[i] for i in part], [sorted(chosen[i]) for i in part]):
-            state = prefix.states[layer]
-            x = state.float().cpu()
-            made = torch.cat([mover(x) for mover in movers])
-            rows = torch.arange(len(x), device=state.device).repeat(len(movers))
-            several = prefix.rows(rows)
-            logits = setting.continuation.logits(several, made.to(state))[:, -1]
-            for number, values in enumerate(kl(several.logits, logits).cpu().split(len(x))):
-                found[number] += values.tolist()
-    return found
+        yield from _prefixes(setting, [ids[i] for i in part], [sorted(chosen[i]) for i in part])
 
 
 def _beginning(setting: Setting, ids: Sequence[Sequence[int]], position: Position) -> str:

@@ -144,6 +144,8 @@ CELLS: dict[tuple[Role, Split | None], str] = {
 }
 """Carrier split and subject split -> quadrant; `validation` is where everything is chosen."""
 VALIDATION = "validation"
+FALLBACK = "seen_template_seen_subject"
+"""Where an ontology is too small to validate on, the training prompts must do."""
 VALIDATION_SUBJECTS = "validation_subjects"
 """Training carriers about validation subjects: what fills up a sample that validation carriers leave too small."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import torch
-
 from kedit.editing.edited import EditedModel, edited
 from kedit.editing.resolving import ResolvedRecipe
+from kedit.lm.continuation import padded_behind
 from kedit.lm.reading import answer_limit
 from kedit.progress import progress
 from kedit.verification.applying import Applied, applied
@@ -54,16 +53,13 @@ def stepwise_rows(setting: Setting, arm: Arm, items: Sequence[Item], all_edits: 
 def _generate(setting: Setting, model: EditedModel, items: Sequence[Item]) -> list[tuple[str, bool]]:
     """Greedy answers under the edits, and whether any of them fired."""
     ids = setting.lm.encode_batch([item.prompt.text for item in items])
-    width = max(map(len, ids))
-    # Padding is masked; any token serves.
-    tokens = torch.tensor([[0] * (width - len(row)) + row for row in ids], device=setting.lm.device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=setting.lm.device)
+    tokens, mask = (part.to(setting.lm.device) for part in padded_behind(ids, 0))
     limit = max(answer_limit(reads_of(setting, item), setting.decoders) for item in items)
     stop = min(setting.lm.stop_tokens, default=0)
     made = model.generate(tokens, attention_mask=mask, max_new_tokens=limit, do_sample=False, num_beams=1, pad_token_id=stop)
     fired = [any(row) for row in zip(*model.fired.values(), strict=True)]
     texts = []
-    for row in made[:, width:].tolist():
+    for row in made[:, tokens.shape[1] :].tolist():
         end = next((i for i, token in enumerate(row) if token in setting.lm.stop_tokens), len(row))
         texts.append(setting.lm.decode(row[:end]))
     return list(zip(texts, fired, strict=True))

@@ -26,7 +26,7 @@ from kedit.verification.measure import measure
 from kedit.verification.metrics import estimate, item_values
 from kedit.verification.neutral import forced_drifts
 from kedit.verification.outcomes import EDIT, SwapRow
-from kedit.verification.setting import VALIDATION, VALIDATION_SUBJECTS, Setting
+from kedit.verification.setting import FALLBACK, VALIDATION, VALIDATION_SUBJECTS, Setting
 
 STRENGTHS: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Tried for `auto`, in calibrated units."""
@@ -44,10 +44,6 @@ PLATEAU: Final = 0.05
 BUDGET_REACH: Final = (0.01, 8.0)
 """Strengths among which a KL budget is looked for."""
 BUDGET_STEPS: Final = 12
-FALLBACK: Final = "seen_template_seen_subject"
-"""Where an ontology is too small to validate on, the training prompts must do."""
-
-
 How = Literal["given", "auto", "budget", "none"]
 
 

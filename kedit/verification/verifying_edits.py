@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import torch
 
 from kedit.curriculum.splits import unit_hash
-from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
+from kedit.editing.metric_names import HEADLINE_QUADRANT, OPERATOR_CONTROLS, QUADRANTS
 from kedit.editing.recipe import Expectation
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.lm.model import hook_point
@@ -20,7 +20,7 @@ from kedit.verification.figures import Difference, Gate, Interference
 from kedit.verification.fluency import FLUENCY, fluency
 from kedit.verification.items import Item, Sample, sample_items
 from kedit.verification.locality import damage
-from kedit.verification.measure import ALL_CONTROLS, control_arms, latent_p_value, measure
+from kedit.verification.measure import control_arms, latent_p_value, measure
 from kedit.verification.metrics import control_summary, paired_difference, rate, select, swap_summary
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.own_prompts import own_prompts
@@ -33,13 +33,6 @@ from kedit.verification.verdict import Measured
 TRANSCRIPTS: Final = 8
 INTERFERENCE: Final = 0.05
 """A loss of hit, with all edits at work, that is reported as interference even where its interval reaches 0."""
-_OPERATOR_CONTROLS: Final = {
-    "swap": ALL_CONTROLS,
-    "suppress": ("noop", "wrong_slot", "random_latent", "random_direction"),
-    "amplify": ("noop", "wrong_slot", "random_latent", "random_direction"),
-    "set": ("noop", "wrong_slot", "random_latent", "random_direction", "interchange", "majority", "direct_ask"),
-}
-"""The fixed controls that mean something for an operator."""
 
 
 class Extent(NamedTuple):
@@ -143,7 +136,7 @@ def _terms(edit: ResolvedEdit, names: Any) -> dict[str, Any]:
 def _arms(edit: ResolvedEdit, resolved: ResolvedRecipe, sample: Sample, together: Applied | None) -> Mapping[Arm, Sequence[Item]]:
     """The edit on all items, its controls on the known ones of the quadrants that need them."""
     quadrants = _control_quadrants(edit, resolved.expect)
-    arms = {Arm(EDIT): sample.items} | control_arms(sample, _OPERATOR_CONTROLS[edit.op], quadrants, None)
+    arms = {Arm(EDIT): sample.items} | control_arms(sample, OPERATOR_CONTROLS[edit.op], quadrants, None)
     if together is not None:
         arms[Arm(TOGETHER)] = sample.capped(None, quadrants)
     if edit.op == "suppress":  # what is not answered without the edit cannot be taken away

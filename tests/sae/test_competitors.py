@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import pytest
 import torch
+from planted import D_MODEL, SLOTS, Planted
 
 from kedit.sae.competitors import (
     KINDS,
@@ -25,30 +23,6 @@ from kedit.sae.competitors import (
 from kedit.sae.control import answer_loss
 from kedit.sae.dictionary import FreeBank
 
-D_MODEL, RELATIONS, TOKENS = 12, 3, 7
-
-
-class Batch(NamedTuple):
-    x: torch.Tensor
-    source: torch.Tensor
-    target: torch.Tensor
-    answers: torch.Tensor
-    logits: object
-
-
-class Planted:
-    """A 'model' whose next token is read off the state by a fixed matrix; the answer to relation r is token r."""
-
-    def __init__(self) -> None:
-        self.readout = torch.randn(D_MODEL, TOKENS, generator=torch.Generator().manual_seed(3))
-
-    def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
-        while True:
-            x = torch.randn(size, D_MODEL, generator=generator)
-            source = torch.randint(RELATIONS, (size,), generator=generator)
-            target = (source + 1) % RELATIONS
-            yield Batch(x, source, target, target[:, None], lambda state: (state @ self.readout)[:, None])
-
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
@@ -66,8 +40,8 @@ def loss_of(competitor: Competitor, data: Planted) -> float:
 
 
 ALL: dict[str, Competitor] = {
-    "directions": Directions(random(RELATIONS, D_MODEL)),
-    "reft": RankOneReft(random(RELATIONS, D_MODEL), random(RELATIONS, D_MODEL, seed=1), random(RELATIONS)),
+    "directions": Directions(random(SLOTS, D_MODEL)),
+    "reft": RankOneReft(random(SLOTS, D_MODEL), random(SLOTS, D_MODEL, seed=1), random(SLOTS)),
     "das": Das(torch.linalg.qr(random(D_MODEL, 2)).Q.T.contiguous()),
 }
 
@@ -103,8 +77,8 @@ def test_das_takes_the_donors_part_and_nothing_else() -> None:
 
 
 def test_rows_through_the_slots_own_reads_read_back() -> None:
-    W = random(D_MODEL, RELATIONS)
-    rows = SlotRows(W, random(RELATIONS, seed=1), torch.linalg.pinv(W))
+    W = random(D_MODEL, SLOTS)
+    rows = SlotRows(W, random(SLOTS, seed=1), torch.linalg.pinv(W))
     x, source, target, _ = states()
     u = rows.apply(x, source, target, torch.full((5,), 1.25), None) @ rows.W + rows.b
     torch.testing.assert_close(u[torch.arange(5), target], torch.full((5,), 1.25), atol=1e-4, rtol=0)
@@ -112,13 +86,13 @@ def test_rows_through_the_slots_own_reads_read_back() -> None:
 
 
 def test_single_latents_are_the_ones_that_tell_the_relations_apart() -> None:
-    asked = torch.arange(90) % RELATIONS
+    asked = torch.arange(90) % SLOTS
     marks = torch.eye(D_MODEL)[[4, 7, 2]]
     x = marks[asked] * 3 + 0.1 * random(90, D_MODEL)
     bank = FreeBank(
         torch.eye(D_MODEL), torch.zeros(D_MODEL), torch.eye(D_MODEL), torch.zeros(D_MODEL), torch.full((D_MODEL,), 1.0)
     )
-    found = best_latents(bank, x, asked, RELATIONS)
+    found = best_latents(bank, x, asked, SLOTS)
     assert torch.equal(found.decoder, marks)
     moved = found.apply(marks[:1] * 3, torch.tensor([0]), torch.tensor([1]), torch.ones(1), None)
     assert moved[0, 4].abs() < 1e-5
@@ -129,17 +103,17 @@ def test_single_latents_are_the_ones_that_tell_the_relations_apart() -> None:
 
 
 def test_a_probe_points_from_class_to_class_as_long_as_the_mean_differences() -> None:
-    asked = torch.arange(120) % RELATIONS
-    centres = random(RELATIONS, D_MODEL) * 3
+    asked = torch.arange(120) % SLOTS
+    centres = random(SLOTS, D_MODEL) * 3
     x = centres[asked] + random(120, D_MODEL, seed=4)
     lengths = torch.tensor([1.0, 2.0, 3.0])
     V = probe_directions(x, asked, lengths).V
     torch.testing.assert_close(V.norm(dim=1), lengths)
-    assert ((centres @ V.T).argmax(1) == torch.arange(RELATIONS)).all()
+    assert ((centres @ V.T).argmax(1) == torch.arange(SLOTS)).all()
 
 
 def test_training_lowers_the_loss_and_is_reproducible() -> None:
-    data, start = Planted(), random(RELATIONS, D_MODEL) * 0.1
+    data, start = Planted(), random(SLOTS, D_MODEL) * 0.1
     same = {"steps": 80, "batch": 32}
     reft = train_reft(data, start, **same)
     assert loss_of(reft, data) < 0.5 * loss_of(train_reft(data, start, steps=0, batch=32), data)
