@@ -123,6 +123,16 @@ class LanguageModel:
             found.update(ids if isinstance(ids, list | tuple) else [] if ids is None else [ids])
         return frozenset(found)
 
+    def check_length(self, text: str, more: int = 0) -> None:
+        """InputError for a text that, with `more` new tokens behind it, is longer than the model can read."""
+        most, length = getattr(self.model.config, "max_position_embeddings", None), len(self.encode(text))
+        if most is not None and length + more > most:
+            shown = text if len(text) <= 40 else f"{text[:40]}…"
+            raise InputError(
+                f"{shown!r} has {length:,} tokens, with {more} for an answer more than the {most:,} that {self.name} reads",
+                advice="Shorten the text.",
+            )
+
     def encode(self, text: str) -> list[int]:
         """Token ids of a text, with special tokens only where the tokenizer adds them of its own accord."""
         return list(self.tokenizer(text)["input_ids"])

@@ -196,19 +196,20 @@ def controls_table(
     return made
 
 
-def competitors_table(rate: Rate | None, curve: Sequence[CurvePoint], controls: Mapping[str, Mapping[Any, Control]]) -> Table:
+def competitors_table(
+    rate: Rate | None, strength: float | None, forced_kl: float | None, controls: Mapping[str, Mapping[Any, Control]]
+) -> Table:
     """One edit beside its controls, and competitors at their own best and at no more forced KL than the edit's."""
     columns = ("", "hit", "edit −", "95 %", "strength", "forced KL", "at equal KL: hit", "edit −", "95 %")
     made = table("Controls and competitors, same prompts", columns)
-    chosen = next((point for point in curve if point.chosen), None)
-    cost = ("", "") if chosen is None else (f"{chosen.strength:g}", fmt.nats(chosen.drift_kl))
-    made.add_row("edit", fmt.share(rate.hit if rate else None), "", "", *cost, "", "", "", style="bold")
+    hit = fmt.share(rate.hit if rate else None)
+    made.add_row("edit", hit, "", "", fmt.plain(strength), fmt.nats(forced_kl), "", "", "", style="bold")
     for name, quadrants in controls.items():
         if (control := quadrants.get(HEADLINE_QUADRANT)) is None:
             continue
         cells = [fmt.share(control.hit), *_difference(control)]
         cells += [
-            "" if control.strength is None else f"{control.strength:g}",
+            "" if control.strength is None else f"{control.strength:.3g}",
             "" if control.strength is None else fmt.nats(control.forced_kl),
         ]
         equal = control.equal_damage
@@ -309,7 +310,8 @@ def interference_line(name: str, together: Interference) -> Text:
     lost = together.difference
     text = Text.assemble(("together    ", "dim"), f"{name}  hit {fmt.share(together.hit)}, alone − together ")
     text.append(f"{fmt.signed(lost.value)} {fmt.interval(lost.ci)}" if lost else fmt.MISSING)
-    return text.append("  interferes", "bold yellow") if together.interferes else text.append("  no interference", "dim")
+    said = {True: "interferes", False: "no interference seen", None: "too few items to rule out interference"}
+    return text.append(f"  {said[together.interferes]}", "bold yellow" if together.interferes else "dim")
 
 
 def transcripts_table(transcripts: Sequence[Transcript], count: int = 4) -> Table:

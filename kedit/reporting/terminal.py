@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from kedit.editing.metric_names import HEADLINE_QUADRANT
+from kedit.editing.metric_names import EXTRA_CONTROLS, HEADLINE_QUADRANT
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
 from kedit.verification.figures import Knowledge, Rate, SwapQuadrant
@@ -80,13 +80,16 @@ def render_report(report: Report) -> RenderableType:
 def _compared(report: Report, compared: Mapping[str, Any]) -> list[RenderableType | None]:
     """Controls and damage: side by side, or, where competitors need the width, one above the other."""
     damage = tables.damage_table(report.locality) if _has_locality(report) else None
-    if not any(row.curve for edit in report.edits for quadrants in edit.controls.values() for row in quadrants.values()):
+    asked_for = any(name in edit.controls for edit in report.edits for name in EXTRA_CONTROLS)
+    alone = len(report.edits) == 1 and any(row.curve for cells in report.edits[0].controls.values() for row in cells.values())
+    if not (asked_for or alone):
         return [beside(tables.controls_table(compared) if compared else None, damage)]
-    wide = [
-        tables.competitors_table(edit.quadrants.get(HEADLINE_QUADRANT), edit.curve, edit.controls)
-        for edit in report.edits
-        if edit.controls
-    ]
+    wide = []
+    for edit in report.edits:
+        neutral = edit.locality.drift_kl.get("neutral")
+        cost = neutral.forced.mean if neutral and neutral.forced else None
+        if edit.controls:
+            wide.append(tables.competitors_table(edit.quadrants.get(HEADLINE_QUADRANT), edit.strength, cost, edit.controls))
     return [*wide, damage]
 
 

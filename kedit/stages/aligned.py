@@ -14,12 +14,12 @@ from kedit.curriculum.slots import SlotMap
 from kedit.editing import Recipe, ResolvedRecipe, as_recipe, resolve
 from kedit.editing.resolving import with_controls
 from kedit.errors import InputError
-from kedit.files import digest, read_json
+from kedit.files import digest, read_json, require_writable
 from kedit.manifest import Manifest
 from kedit.ontology import Ontology, load_ontology
 from kedit.runs import Run
 from kedit.stages.job import EVALUATION, KNOWLEDGE, LAYERS, MODEL, ONTOLOGY, PROMPTS, SETTLED, SLOTS, VECTORS
-from kedit.stages.reports import KeptStrengths, measured_report, save_report
+from kedit.stages.reports import KeptStrengths, measured_report, report_file, save_report
 from kedit.stages.slots import load_vectors, sae_folder
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ class AlignedRun:
         once per run. InputError for an unknown name.
         """
         resolved = with_controls(self.resolve(recipe), competitors)
+        require_writable(report_file(self.path, resolved.name))  # not after half an hour of measuring
         report, rows = measured_report(self, resolved, allow_unverified=allow_unverified)
         save_report(self.path, resolved.name, report, rows)
         return report

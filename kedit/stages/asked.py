@@ -25,6 +25,7 @@ def answer(run: AlignedRun, question: str, recipe: AnyRecipe | None = None, *, m
     # A wrong term is found before the model is loaded.
     resolved = run.resolve(recipe) if recipe is not None else None
     prompt = as_prompt(question)
+    run.lm.check_length(prompt, max_new_tokens)
     ids = run.lm.encode(prompt)
     reads = _reads(run, run.lm.model, ids)
     before = _continued(run, run.lm.model, ids, max_new_tokens)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
+from torch.nn import functional as F
 
 from kedit.config import AlignConfig
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import EXTRA_CONTROLS
-from kedit.files import digest, load_tensors, save_tensors
-from kedit.lm.heads import Probe, function_vectors, head_means, indirect_effects
+from kedit.errors import InputError
+from kedit.files import digest, load_tensors, require_writable, save_tensors
+from kedit.lm.heads import Probe, function_vectors, head_means, indirect_effects, output_projections
 from kedit.lm.swaps import Swap, SwapData
 from kedit.machine import fast_training
 from kedit.ontology.model import Ontology
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.stages.aligned import AlignedRun
 
-VERSION = 1
+VERSION = 2
 FOLDER = "competitors"
 HEAD_PROMPTS = 300
 """Training prompts over which heads are averaged."""
@@ -71,6 +74,9 @@ def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, C
     if not wanted:
         return {}, {}
     trainer = _Trainer(run)
+    require_writable(run.path / FOLDER / f"{wanted[0]}.safetensors")
+    if "function_vector" in wanted:  # an architecture without them is known before the others are trained
+        output_projections(run.lm, run.layer)
     found = {}
     for name in wanted:
         path = run.path / FOLDER / f"{name}.safetensors"
@@ -101,7 +107,13 @@ class _Trainer:
 
     def __init__(self, run: AlignedRun) -> None:
         self.run = run
-        cfg = AlignConfig.model_validate(run.manifest.config)
+        try:
+            cfg = AlignConfig.model_validate(run.manifest.config)
+        except ValidationError as error:
+            raise InputError(
+                f"the configuration of {run.path} is that of another version of kedit: {error.errors()[0]['msg']}",
+                advice="Align again, or leave out --competitors.",
+            ) from None
         relations = tuple(slot.iri for slot in run.slots.relations)
         self.job = Job(_Kept(cfg, run.ontology, relations), None, run.directory)  # type: ignore[arg-type]
         self.job.__dict__["lm"] = run.lm
@@ -170,14 +182,20 @@ class _Trainer:
         return torch.stack([pools[t][int(p * len(pools[t]))] for t, p in zip(target.tolist(), picks.tolist(), strict=True)])
 
     def permuted(self, same: dict[str, Any]) -> SlotRows:
-        """Write rows trained on answers of other subjects: what is left when routing cannot be learned."""
+        """Write rows trained from random directions on wrong answers: what the objective reaches where there is nothing to learn.
+
+        Nothing but the kind of answer, that is: a model made to name some language may well name the right one.
+        """
         prompts, swaps = self.swaps
+        wrong = list(_permuted(prompts, swaps, self.job.relations, self.run.ontology, self.job.cfg.seed))
         with fast_training():
-            data = SwapData(self.job.lm, self.layer, prompts, list(_permuted(prompts, swaps, self.job.cfg.seed)), "caching swaps")
+            data = SwapData(self.job.lm, self.layer, prompts, wrong, "caching swaps")
         sae = self.run.sae
         index = [slot.index for slot in self.run.slots.relations]
         W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
-        D = train_control(data, W, b, self.means, label="permuted answers", **same)
+        noise = torch.randn(self.means.shape, generator=torch.Generator().manual_seed(self.job.cfg.seed))
+        start = F.normalize(noise, dim=1) * self.means.norm(dim=1, keepdim=True)
+        D = train_control(data, W, b, start, label="permuted answers", **same)
         return SlotRows(W, b, D)
 
     def function_vectors(self) -> Competitor:
@@ -216,14 +234,22 @@ def _evenly(prompts: Iterable[Prompt], most: int) -> Iterator[Prompt]:
             yield prompt
 
 
-def _permuted(prompts: list[Prompt], swaps: list[Swap], seed: int) -> Iterator[Swap]:
-    """Every swap with the answer of another swap to the same relation, by a permutation of the subjects' answers."""
+def _permuted(
+    prompts: Sequence[Prompt], swaps: Sequence[Swap], relations: Sequence[str], ontology: Ontology, seed: int
+) -> Iterator[Swap]:
+    """Every swap with the answer of another subject to the same relation, and of one with another value.
+
+    Subjects are ordered by value and moved on by as many as share the most frequent one; where that is more than half of
+    them, some keep a right answer.
+    """
     answers: dict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
     for swap in swaps:
         answers[swap.target][str(prompts[swap.prompt].subject)] = swap.answer
     others: dict[int, dict[str, tuple[int, ...]]] = {}
     for target, table in answers.items():
-        order = sorted(table, key=lambda subject: unit_hash("permuted", seed, target, subject))
-        others[target] = {subject: table[order[(i + 1) % len(order)]] for i, subject in enumerate(order)}
+        value = {subject: ontology.values(relations[target], subject) for subject in table}
+        order = sorted(table, key=lambda s: (unit_hash("value", seed, *value[s]), unit_hash("permuted", seed, target, s)))
+        most = max(Counter(value.values()).values())
+        others[target] = {subject: table[order[(i + most) % len(order)]] for i, subject in enumerate(order)}
     for swap in swaps:
         yield swap._replace(answer=others[swap.target][str(prompts[swap.prompt].subject)])

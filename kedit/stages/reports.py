@@ -24,6 +24,8 @@ def measured_report(run: AlignedRun, resolved: ResolvedRecipe, *, allow_unverifi
     from kedit.verification.verifying import verify_recipe
 
     setting = run.setting
+    # A damaged evaluation is found before long work, not after it.
+    evaluation = run.evaluation if run.directory.done("evaluation") else None
     if any(name in EXTRA_CONTROLS for name in resolved.verify.controls):
         from kedit.stages.competitors import load_competitors
 
@@ -33,7 +35,7 @@ def measured_report(run: AlignedRun, resolved: ResolvedRecipe, *, allow_unverifi
         setting,
         resolved,
         run=run.info,
-        evaluation=run.evaluation if run.directory.done("evaluation") else None,
+        evaluation=evaluation,
         settled=KeptStrengths(run.path),
         salt=run.slots_hash,
         allow_unverified=allow_unverified,
@@ -73,13 +75,18 @@ class KeptStrengths(MutableMapping[str, Any]):
         return len(self._here)
 
 
+def report_file(run: Path, name: str) -> Path:
+    """Where the report of a recipe lies."""
+    return run / "reports" / name / "report.json"
+
+
 def save_report(run: Path, name: str, report: Report, rows: list[SwapRow]) -> Path:
     """Write report.json, report.html, figures and rows.jsonl under reports/<recipe>/."""
     from kedit.reporting.html import save_page
     from kedit.verification.outcomes import save_rows
 
-    folder = run / "reports" / name
+    folder = report_file(run, name).parent
     save_rows(folder / "rows.jsonl", rows)
-    report.save(folder / "report.json")
+    report.save(report_file(run, name))
     save_page(report, folder / "report.html")
     return folder

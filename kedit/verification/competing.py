@@ -5,8 +5,8 @@ Damage is forced KL on neutral text: with edit and competitor switched on everyw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,17 +19,33 @@ from kedit.verification.controls import Arm, moved
 from kedit.verification.figures import Control, CurvePoint
 from kedit.verification.items import Item
 from kedit.verification.measure import measure
-from kedit.verification.metrics import control_summary, estimate, select
+from kedit.verification.metrics import control_summary, estimate
 from kedit.verification.neutral import forced_drifts
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.setting import Setting
-from kedit.verification.strengths import POSITIONS, Settled, curve_items
+from kedit.verification.strengths import POSITIONS, Settled, curve_items, spending
 
 VECTORS: Final = ("diff_means", "trained_vector")
-"""Fixed controls that have a strength, and so compete, too."""
+"""Fixed controls that have a strength: they always compete."""
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+REACH: Final = (0.01, 64.0)
+"""Strengths among which the edit's damage is looked for."""
 EQUAL_DAMAGE: Final = "@equal_damage"
 Shown = dict[str, dict[str, Control]]
+
+
+class Rival(NamedTuple):
+    """A competitor's curve on validation, its best strength, and the best that costs no more than the edit (`note`: why none)."""
+
+    curve: tuple[CurvePoint, ...]
+    best: float
+    equal: float | None
+    note: str = ""
+
+    @property
+    def tried(self) -> dict[str, float]:
+        """What is added to a competitor's name -> strength at which it is measured."""
+        return {"": self.best} | ({} if self.equal is None else {EQUAL_DAMAGE: self.equal})
 
 
 def check_controls(setting: Setting, names: Sequence[str]) -> None:
@@ -41,96 +57,89 @@ def check_controls(setting: Setting, names: Sequence[str]) -> None:
 
 
 def competing(setting: Setting, edit: ResolvedEdit, names: Sequence[str]) -> tuple[str, ...]:
-    """Which controls compete with an edit: for swaps, those that are asked for, and with them the fixed vectors."""
-    wanted = [name for name in names if name in EXTRA_CONTROLS]
-    if edit.op != "swap" or edit.steps != "prompt" or not wanted:
+    """Which controls compete with an edit: of swaps of relations the fixed vectors, and those that are asked for."""
+    if edit.op != "swap" or edit.steps != "prompt" or not {edit.slot_iri, edit.target_iri} <= set(setting.relations):
         return ()
-    return (*(name for name in VECTORS if name in setting.vectors), *wanted)
+    return (*(name for name in VECTORS if name in setting.vectors), *(name for name in names if name in EXTRA_CONTROLS))
 
 
-def compete(
-    setting: Setting,
-    edit: ResolvedEdit,
-    settled: Settled,
-    items: Sequence[Item],
-    rows: Sequence[SwapRow],
-    names: Sequence[str],
-    seed: int,
-) -> tuple[Shown, list[SwapRow]]:
-    """The competitors' figures in the headline quadrant, and their rows; `rows` are the edit's own."""
-    validation = curve_items(setting, edit, seed)
-    if not names or not validation or not items:
-        return {}, []
+def rivals_of(setting: Setting, edit: ResolvedEdit, settled: Settled, names: Sequence[str], seed: int) -> dict[str, Rival]:
+    """The competitors of an edit with their strengths, chosen on validation; none where there is nothing to choose by."""
+    items = curve_items(setting, edit, seed)
     budget = next((point.drift_kl for point in settled.curve if point.chosen), None)
-    curves = {name: _curve(setting, edit, name, validation, seed) for name in names}
-    best = {name: _best(curve) for name, curve in curves.items()}
-    equal = {
-        name: _best([p for p in curve if budget is not None and p.drift_kl is not None and p.drift_kl <= budget])
-        for name, curve in curves.items()
-    }
-    arms = {Arm(name, s): items for name, chosen in (*best.items(), *equal.items()) if (s := chosen) is not None}
-    measured = measure(setting, arms, seed=seed, named=True, label=f"competitors of {edit.id}")
-    mine = select(rows, quadrant=HEADLINE_QUADRANT)
-    shown: Shown = {}
-    kept: list[SwapRow] = []
-    for name in names:
-        tried = {"": best[name], EQUAL_DAMAGE: equal[name]}
-        costs = _costs(setting, edit, name, sorted({s for s in tried.values() if s is not None}), seed)
-        for suffix, strength in tried.items():
-            if strength is None:
-                continue
-            theirs = [_renamed(r, name + suffix) for r in measured if r.control == name and r.strength == strength]
-            figures = control_summary([*mine, *theirs], seed=seed).get(name + suffix, {}).get(HEADLINE_QUADRANT)
-            if figures is None:
-                continue
-            kept += theirs
-            figures = figures.model_copy(update={"strength": strength, "forced_kl": costs[strength]})
-            if suffix:
-                shown[name][HEADLINE_QUADRANT] = shown[name][HEADLINE_QUADRANT].model_copy(update={"equal_damage": figures})
-            else:
-                marked = tuple(point.model_copy(update={"chosen": point.strength == strength}) for point in curves[name])
-                shown[name] = {HEADLINE_QUADRANT: figures.model_copy(update={"curve": marked})}
-    return shown, kept
+    if not items:
+        return {}
+    return {name: _rival(setting, edit, name, items, budget, seed) for name in competing(setting, edit, names)}
 
 
-def _renamed(row: SwapRow, control: str) -> SwapRow:
-    return SwapRow.from_json(row.to_json() | {"control": control})
+def rival_arms(rivals: Mapping[str, Rival], items: Sequence[Item]) -> dict[Arm, Sequence[Item]]:
+    """What is to be measured of them."""
+    return {Arm(name, strength): items for name, rival in rivals.items() for strength in rival.tried.values()}
 
 
-def _curve(setting: Setting, edit: ResolvedEdit, name: str, items: Sequence[Item], seed: int) -> list[CurvePoint]:
-    """Hit on validation and forced KL on the neutral text of training, at every strength."""
-    rows = measure(setting, {Arm(name, s): items for s in STRENGTHS}, seed=seed, label=f"strengths of {name}")
-    costs = _costs(setting, edit, name, STRENGTHS, seed, train_sentences())
-    points = []
-    for strength in STRENGTHS:
+def told_apart(rows: Iterable[SwapRow], rivals: Mapping[str, Rival]) -> list[SwapRow]:
+    """The rows, those of competitors by what they were measured as: `name`, `name@equal_damage`, or both."""
+    made = []
+    for row in rows:
+        if (rival := rivals.get(row.control)) is None:
+            made.append(row)
+            continue
+        names = [row.control + suffix for suffix, strength in rival.tried.items() if strength == row.strength]
+        made += [row if name == row.control else SwapRow.from_json(row.to_json() | {"control": name}) for name in names]
+    return made
+
+
+def rival_figures(
+    setting: Setting, edit: ResolvedEdit, rows: Sequence[SwapRow], rivals: Mapping[str, Rival], *, neutral_n: int, seed: int
+) -> Shown:
+    """All controls of rows that were `told_apart`; of competitors with strength, cost, curve, and figures at equal damage."""
+    found = control_summary(rows, seed=seed)
+    for name, rival in rivals.items():
+        if name not in found:
+            continue
+        costs = _costs(setting, edit, name, sorted(set(rival.tried.values())), seed, eval_sentences(), neutral_n)
+        fields = {suffix: {"strength": s, "forced_kl": costs[s]} for suffix, s in rival.tried.items()}
+        equal = found.pop(name + EQUAL_DAMAGE, {})
+        for quadrant, control in found[name].items():
+            also: dict[str, Any] = {"curve": rival.curve} if quadrant == HEADLINE_QUADRANT else {}
+            if quadrant in equal:
+                also["equal_damage"] = equal[quadrant].model_copy(update=fields[EQUAL_DAMAGE])
+            found[name][quadrant] = control.model_copy(update=fields[""] | also)
+    return found
+
+
+def _rival(setting: Setting, edit: ResolvedEdit, name: str, items: Sequence[Item], budget: float | None, seed: int) -> Rival:
+    def costs(strengths: Sequence[float]) -> list[float | None]:
+        found = _costs(setting, edit, name, strengths, seed, train_sentences(), POSITIONS)
+        return [found[strength] for strength in strengths]
+
+    spent, note = (None, "") if budget is None else spending(costs, budget, REACH, name)
+    tried = sorted({*STRENGTHS, *(() if spent is None else (spent,))})
+    rows = measure(setting, {Arm(name, s): items for s in tried}, seed=seed, label=f"strengths of {name}")
+    curve = []
+    for strength, cost in zip(tried, costs(tried), strict=True):
         hit = estimate([row for row in rows if row.strength == strength], seed=seed)
-        points.append(CurvePoint(strength=strength, hit=hit.value, ci=(hit.low, hit.high), n=hit.n, drift_kl=costs[strength]))
-    return points
+        curve.append(CurvePoint(strength=strength, hit=hit.value, ci=(hit.low, hit.high), n=hit.n, drift_kl=cost))
+    best = _best(curve)
+    within = [point for point in curve if budget is not None and point.drift_kl is not None and point.drift_kl <= budget]
+    marked = tuple(point.model_copy(update={"chosen": point.strength == best}) for point in curve)
+    return Rival(marked, best, _best(within) if within else None, note)
 
 
-def _best(curve: Sequence[CurvePoint]) -> float | None:
+def _best(curve: Sequence[CurvePoint]) -> float:
     """The strength with the best hit; of equal ones that which costs least."""
-    usable = [point for point in curve if point.hit is not None]
-    if not usable:
-        return None
-    return min(usable, key=lambda p: (-float(p.hit or 0.0), float(p.drift_kl or 0.0), p.strength)).strength
+    return min(curve, key=lambda p: (-float(p.hit or 0.0), float(p.drift_kl or 0.0), p.strength)).strength
 
 
 def _costs(
-    setting: Setting,
-    edit: ResolvedEdit,
-    name: str,
-    strengths: Sequence[float],
-    seed: int,
-    sentences: Sequence[str] | None = None,
+    setting: Setting, edit: ResolvedEdit, name: str, strengths: Sequence[float], seed: int, sentences: Sequence[str], n: int
 ) -> dict[float, float | None]:
-    """Mean forced KL at each strength; on the neutral text of evaluation unless told otherwise."""
+    """Mean forced KL, in nats, at `n` positions of sentences, at each strength."""
 
     def mover(strength: float) -> Callable[[Tensor], Tensor]:
         return lambda x: moved(setting, name, x, _all(edit.slot, x), _all(edit.target, x), torch.full((len(x),), strength), seed)
 
-    texts = eval_sentences() if sentences is None else sentences
-    found = forced_drifts(setting, [mover(s) for s in strengths], n=POSITIONS, seed=seed, sentences=texts)
+    found = forced_drifts(setting, [mover(s) for s in strengths], n=n, seed=seed, sentences=sentences)
     return {s: sum(kl) / len(kl) if kl else None for s, kl in zip(strengths, found, strict=True)}
 
 

@@ -47,13 +47,15 @@ class Arm(NamedTuple):
 class Proposed(NamedTuple):
     """For picks (row of the batch, item): states x [n, d], where they differ from the natural one, the strength that was used.
 
-    A pick that the control says nothing about (no donor, no other slot) is left out.
+    A pick that the control says nothing about (no donor, no other slot) is left out. `fired`: where the pick's own edit did,
+    which is where states differ unless other edits are at work too.
     """
 
     picks: list[tuple[int, Item]]
     x: Tensor
     changed: Tensor
     strengths: list[float]
+    fired: Tensor | None = None
 
 
 Picks = Sequence[tuple[int, Item]]
@@ -155,7 +157,9 @@ def _together(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Propose
     assert context.all_edits is not None
     covered = context.scopes.covered(context.all_edits.edits, [item.prompt.text for _, item in picks])
     done = edit_states(context.setting, context.all_edits, _states(batch, picks), covered)
-    return Proposed(list(picks), done.x, done.any, _own_strengths(context, arm, picks))
+    column = {edit.id: i for i, edit in enumerate(context.all_edits.edits)}
+    own = done.fired[torch.arange(len(picks)), [column[item.edit.id] for _, item in picks]]
+    return Proposed(list(picks), done.x, done.any, _own_strengths(context, arm, picks), own)
 
 
 def _wrong_slot(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
@@ -229,7 +233,7 @@ def _vector(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
     That is strength * v_to - v_from: like the edit, it takes the source away once, whatever the strength.
     """
     setting = context.setting
-    picks = [(row, item) for row, item in picks if item.edit.op == "swap"]
+    picks = _swaps(setting, picks)
     if arm.control not in setting.vectors or not picks:
         return _nothing(context, batch)
     strength = arm.strength
@@ -241,10 +245,18 @@ def _vector(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
 
 def _competitor(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
     """A trained competitor, without a gate; swaps only."""
-    picks = [(row, item) for row, item in picks if item.edit.op == "swap"]
+    picks = _swaps(context.setting, picks)
     if arm.control not in context.setting.competitors or not picks:
         return _nothing(context, batch)
     return _moved(context, arm, batch, picks, [1.0 if arm.strength is None else arm.strength] * len(picks))
+
+
+def _swaps(setting: Setting, picks: Picks) -> Picks:
+    """Those whose edit swaps two relations: vectors and competitors have nothing for classes."""
+    relations = set(setting.relations)
+    return [
+        (row, item) for row, item in picks if item.edit.op == "swap" and {item.edit.slot_iri, item.edit.target_iri} <= relations
+    ]
 
 
 def _moved(context: Context, arm: Arm, batch: Batch, picks: Picks, strengths: list[float]) -> Proposed:

@@ -206,8 +206,8 @@ class Interference(Rate):
 
     difference: Difference | None = None
     """Alone minus together."""
-    interferes: bool = False
-    """Whether the difference is more than 0.05, or its interval excludes 0."""
+    interferes: bool | None = None
+    """Whether the difference is more than 0.05, or its interval excludes 0; None: not seen, on too few items to rule it out."""
 
 
 class OwnPrompts(Model):

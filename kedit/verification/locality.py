@@ -234,8 +234,8 @@ def _leak(setting: Setting, works: Sequence[Applied], cases: Sequence[Case], cor
     groups: dict[int, list[Prompt]] = defaultdict(list)
     for prompt in negatives:
         work = int(unit_hash("leak", seed, prompt.id) * len(works))
-        # `set` is made for texts that ask nothing.
-        if all(edit.op != "set" for edit in works[work].edits):
+        # `set` is made for texts that ask nothing, about its own subjects.
+        if not any(edit.op == "set" and in_scope(prompt, edit) for edit in works[work].edits):
             groups[work].append(prompt)
     scopes = Scopes(setting)
     for work, prompts in groups.items():

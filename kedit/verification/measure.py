@@ -115,9 +115,10 @@ def _answers(setting: Setting, batch: Batch, proposals: Sequence[tuple[Arm, Prop
     unchanged: list[_Wanted] = []
     states = []
     for arm, made in proposals:
+        own = made.changed if made.fired is None else made.fired
         for i, (row, item) in enumerate(made.picks):
-            fired = bool(made.changed[i])
-            (changed if fired else unchanged).append(_Wanted(arm, item, row, fired, made.strengths[i]))
+            wanted = _Wanted(arm, item, row, bool(own[i]), made.strengths[i])
+            (changed if made.changed[i] else unchanged).append(wanted)
         states.append(made.x[made.changed])
     texts: list[str] = []
     if changed:

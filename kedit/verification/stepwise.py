@@ -45,21 +45,22 @@ def stepwise_rows(setting: Setting, arm: Arm, items: Sequence[Item], all_edits: 
                 for start in range(0, len(members), ROWS_PER_CALL):
                     part = members[start : start + ROWS_PER_CALL]
                     for item, (text, fired) in zip(part, _generate(setting, model, part), strict=True):
-                        rows.append(make_row(setting, item, arm, text, fired, work.strengths[0], named))
+                        strength = work.strengths[[edit.id for edit in work.edits].index(item.edit.id)]
+                        rows.append(make_row(setting, item, arm, text, fired, strength, named))
                     advance(len(part))
     return rows
 
 
 def _generate(setting: Setting, model: EditedModel, items: Sequence[Item]) -> list[tuple[str, bool]]:
-    """Greedy answers under the edits, and whether any of them fired."""
+    """Greedy answers under the edits, and whether each item's own fired."""
     ids = setting.lm.encode_batch([item.prompt.text for item in items])
     tokens, mask = (part.to(setting.lm.device) for part in padded_behind(ids, 0))
     limit = max(answer_limit(reads_of(setting, item), setting.decoders) for item in items)
     stop = min(setting.lm.stop_tokens, default=0)
     made = model.generate(tokens, attention_mask=mask, max_new_tokens=limit, do_sample=False, num_beams=1, pad_token_id=stop)
-    fired = [any(row) for row in zip(*model.fired.values(), strict=True)]
+    fired = [model.fired[item.edit.id][row] for row, item in enumerate(items)]
     texts = []
     for row in made[:, tokens.shape[1] :].tolist():
         end = next((i for i, token in enumerate(row) if token in setting.lm.stop_tokens), len(row))
         texts.append(setting.lm.decode(row[:end]))
-    return list(zip(texts, fired, strict=True))
+    return list(zip(texts, map(bool, fired), strict=True))

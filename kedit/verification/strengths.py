@@ -6,7 +6,7 @@ Nothing here sees a test prompt: items are about validation subjects, neutral te
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, assert_never
@@ -43,7 +43,8 @@ POSITIONS: Final = 100
 PLATEAU: Final = 0.05
 BUDGET_REACH: Final = (0.01, 8.0)
 """Strengths among which a KL budget is looked for."""
-BUDGET_STEPS: Final = 12
+BUDGET_ROUNDS, BUDGET_PARTS = 4, 6
+"""Each round cuts the range into so many parts: in the end each is 0.7 % of a strength wide."""
 How = Literal["given", "auto", "budget", "none"]
 
 
@@ -189,22 +190,36 @@ def smallest_within_noise(
 
 
 def strength_of_kl(setting: Setting, edit: ResolvedEdit, kl: float, seed: int = 0) -> tuple[float, str]:
-    """The strength at which forced KL on neutral text is `kl` nats (bisection on a logarithmic scale), and what to say of it."""
+    """The strength at which forced KL on neutral text is `kl` nats (see `spending`), and what to say of it."""
 
-    def cost(strength: float) -> float:
-        found = forced_kl(setting, edit, [strength], seed)[strength]
-        return math.inf if found is None else found
+    def costs(strengths: Sequence[float]) -> list[float | None]:
+        found = forced_kl(setting, edit, strengths, seed)
+        return [found[strength] for strength in strengths]
 
     low, high = BUDGET_REACH
     if edit.op == "amplify":
         low = 1.0  # below 1 it would suppress
-    if cost(high) <= kl:
-        return high, f"even at strength {high:g} the edit costs less than {kl:g} nats"
-    if cost(low) > kl:
-        return low, f"even at strength {low:g} the edit costs more than {kl:g} nats"
-    for _ in range(BUDGET_STEPS):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if cost(middle) <= kl else (low, middle)
+    return spending(costs, kl, (low, high), "the edit")
+
+
+def spending(
+    costs: Callable[[Sequence[float]], Sequence[float | None]], kl: float, reach: tuple[float, float], name: str
+) -> tuple[float, str]:
+    """The highest strength at which costs, in nats, stay within `kl`, to 0.1 % of the reach's logarithm; and what to say of it.
+
+    Strengths are tried a few at once, for `costs` reads the text once for all of them.
+    """
+    low, high = reach
+    at_low, at_high = (math.inf if cost is None else cost for cost in costs([low, high]))
+    if at_high <= kl:
+        return high, f"even at strength {high:g} {name} costs less than {kl:g} nats"
+    if at_low > kl:
+        return low, f"even at strength {low:g} {name} costs more than {kl:g} nats"
+    for _ in range(BUDGET_ROUNDS):
+        cuts = np.geomspace(low, high, BUDGET_PARTS + 1).tolist()
+        found = costs(cuts[1:-1])
+        over = next((i for i, cost in enumerate(found) if cost is None or cost > kl), len(found))
+        low, high = cuts[over], cuts[over + 1]
     return low, ""
 
 

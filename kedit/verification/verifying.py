@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from kedit.verification.statistics import Estimate
 from kedit.verification.strengths import settle
 from kedit.verification.verdict import Measured, Measurements, judge
 from kedit.verification.verifying_edits import EditMeasured, Extent, measure_edit
+
+ROOM: Final = 32
+"""Tokens of an answer for which a recipe's own prompts must leave room."""
 
 
 class Verified(NamedTuple):
@@ -53,6 +56,8 @@ def verify_recipe(
     """
     options = resolved.verify
     check_controls(setting, options.controls)
+    for prompt in resolved.prompts:
+        setting.lm.check_length(prompt.text, ROOM)
     resolved, strengths = settle(setting, resolved, settled, salt)
     edits = tuple(edit for edit in resolved.edits if not edit.is_empty)
     together = applied(setting, edits) if len(edits) > 1 else None

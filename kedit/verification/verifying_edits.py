@@ -13,7 +13,7 @@ from kedit.editing.recipe import Expectation
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.lm.model import hook_point
 from kedit.verification.applying import Applied, Scopes, applied, edit_states
-from kedit.verification.competing import compete, competing
+from kedit.verification.competing import Rival, rival_arms, rival_figures, rivals_of, told_apart
 from kedit.verification.controls import TOGETHER, Arm
 from kedit.verification.evaluating import fired_gate, with_p_value
 from kedit.verification.figures import Difference, Gate, Interference
@@ -21,7 +21,7 @@ from kedit.verification.fluency import FLUENCY, fluency
 from kedit.verification.items import Item, Sample, sample_items
 from kedit.verification.locality import damage
 from kedit.verification.measure import control_arms, latent_p_value, measure
-from kedit.verification.metrics import control_summary, paired_difference, rate, select, swap_summary
+from kedit.verification.metrics import counts, paired_difference, rate, select, swap_summary
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.own_prompts import own_prompts
 from kedit.verification.report import EditResult, Transcript
@@ -63,14 +63,16 @@ def measure_edit(
     """Everything about one edit, at the strength that was settled."""
     options = resolved.verify
     sample = sample_items(setting, [edit], quadrants=QUADRANTS, cap=options.per_edit, seed=options.seed)
+    rivals = rivals_of(setting, edit, settled, options.controls, options.seed)
     rows = measure(
         setting,
-        _arms(edit, resolved, sample, together),
+        _arms(edit, resolved, sample, together, rivals),
         seed=options.seed,
         all_edits=together,
         named=True,
         label=f"measuring {edit.id}",
     )
+    rows = told_apart(rows, rivals)
     gates = dict(sample.gates)
     if edit.op == "suppress":
         rows, gates["answered_before"] = answered_before(rows)
@@ -78,16 +80,11 @@ def measure_edit(
     around = damage(
         setting, [work], n=options.locality_n, neutral_n=extent.neutral_n, protect=resolved.protect, seed=options.seed
     )
-    shown = control_summary(rows, seed=options.seed)
+    shown = rival_figures(setting, edit, rows, rivals, neutral_n=extent.neutral_n, seed=options.seed)
     headline = sample.capped(None, (HEADLINE_QUADRANT,))
     if extent.null_latents and "random_latent" in shown and edit.steps == "prompt":
         p_value = latent_p_value(setting, headline, latents=extent.null_latents, seed=options.seed)
         shown["random_latent"] = with_p_value(shown["random_latent"], p_value)
-    names = competing(setting, edit, options.controls)
-    compared, beside = compete(setting, edit, settled, headline, rows, names, options.seed)
-    # A fixed vector has been measured at the strength of the run already; beside competitors its own best one counts.
-    rows = [row for row in rows if row.control not in compared or row.quadrant != HEADLINE_QUADRANT] + beside
-    shown |= {name: {**shown.get(name, {}), **quadrants} for name, quadrants in compared.items()}
     own = own_prompts(setting, edit, resolved.prompts, options.seed)
     written = fluency(setting, work, headline, seed=options.seed)
     both = interference(rows, options.seed) if together is not None else None
@@ -115,7 +112,7 @@ def measure_edit(
             "own_prompts": own[0] if own else None,
             "together": both,
             "transcripts": transcripts(setting, work, rows, sample),
-            "notes": (settled.note,) if settled.note else (),
+            "notes": tuple(note for note in (settled.note, *(rival.note for rival in rivals.values())) if note),
         }
     )
     return EditMeasured(result, [*rows, *(own[1] if own else ())], gates | fired_gate(rows), numbers)
@@ -133,10 +130,17 @@ def _terms(edit: ResolvedEdit, names: Any) -> dict[str, Any]:
     }
 
 
-def _arms(edit: ResolvedEdit, resolved: ResolvedRecipe, sample: Sample, together: Applied | None) -> Mapping[Arm, Sequence[Item]]:
+def _arms(
+    edit: ResolvedEdit, resolved: ResolvedRecipe, sample: Sample, together: Applied | None, rivals: Mapping[str, Rival]
+) -> Mapping[Arm, Sequence[Item]]:
     """The edit on all items, its controls on the known ones of the quadrants that need them."""
     quadrants = _control_quadrants(edit, resolved.expect)
-    arms = {Arm(EDIT): sample.items} | control_arms(sample, OPERATOR_CONTROLS[edit.op], quadrants, None)
+    fixed = [name for name in OPERATOR_CONTROLS[edit.op] if name not in rivals]
+    arms: dict[Arm, Sequence[Item]] = {
+        Arm(EDIT): sample.items,
+        **control_arms(sample, fixed, quadrants, None),
+        **rival_arms(rivals, sample.capped(None, quadrants)),
+    }
     if together is not None:
         arms[Arm(TOGETHER)] = sample.capped(None, quadrants)
     if edit.op == "suppress":  # what is not answered without the edit cannot be taken away
@@ -169,13 +173,12 @@ def interference(rows: Sequence[SwapRow], seed: int) -> Interference | None:
     if found is None:
         return None
     lost = paired_difference(alone, both, "hit", seed=seed)
-    # NaN compares false everywhere: what is not a number is not said to be free of interference.
-    free = abs(lost.value) <= INTERFERENCE and lost.low <= 0 <= lost.high
+    seen = abs(lost.value) > INTERFERENCE or lost.low > 0 or lost.high < 0
     return Interference.model_validate(
         found.model_dump()
         | {
             "difference": Difference(value=lost.value, ci=(lost.low, lost.high), n=lost.n),
-            "interferes": not free,
+            "interferes": seen or (False if counts(both) else None),
         }
     )
 

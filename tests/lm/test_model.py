@@ -31,6 +31,16 @@ def test_what_is_known_of_a_model(lm: LanguageModel) -> None:
     assert lm.stop_tokens == {lm.tokenizer.eos_token_id}
 
 
+def test_a_text_longer_than_the_context_is_refused(lm: LanguageModel) -> None:
+    most = lm.model.config.max_position_embeddings
+    words = "a " * (most + 1)
+    lm.check_length("a")
+    with pytest.raises(InputError, match=f"more than the {most:,} that"):
+        lm.check_length(words)
+    with pytest.raises(InputError, match="more than"):
+        lm.check_length("a", most)
+
+
 def test_wrapping_changes_nothing_and_training_mode_is_refused(random_transformer: Make) -> None:
     model, tokenizer = random_transformer()
     model.requires_grad_(True)

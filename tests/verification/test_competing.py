@@ -5,17 +5,26 @@ from __future__ import annotations
 import pytest
 import torch
 
+from kedit.curriculum.neutral import eval_sentences
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import resolve, with_controls
 from kedit.errors import InputError
 from kedit.sae.competitors import Das, Directions
 from kedit.verification import competing, strengths
-from kedit.verification.competing import EQUAL_DAMAGE, check_controls, compete
+from kedit.verification.competing import (
+    EQUAL_DAMAGE,
+    Rival,
+    check_controls,
+    rival_arms,
+    rival_figures,
+    rivals_of,
+    told_apart,
+)
 from kedit.verification.controls import Arm, moved
 from kedit.verification.items import sample_items
 from kedit.verification.measure import measure
 from kedit.verification.outcomes import EDIT
-from kedit.verification.strengths import settle_edit
+from kedit.verification.strengths import settle_edit, spending
 
 HEADLINE = "unseen_template_unseen_subject"
 NAMES = ("linear_probe", "das_r1")
@@ -45,44 +54,92 @@ def edit(setting):
 def test_competitors_stand_beside_the_edit_at_their_best_and_at_equal_damage(setting, edit):
     settled = settle_edit(setting, edit)
     items = sample_items(setting, [edit], quadrants=(HEADLINE,)).items
-    rows = measure(setting, {Arm(EDIT): items}, named=True)
-    shown, beside = compete(setting, edit, settled, items, rows, NAMES, 0)
-    assert set(shown) == set(NAMES)
+    rivals = rivals_of(setting, edit, settled, NAMES, 0)
+    assert list(rivals) == ["diff_means", "trained_vector", *NAMES]
+    rows = measure(setting, {Arm(EDIT): items, **rival_arms(rivals, items)}, named=True)
+    rows = told_apart(rows, rivals)
+    shown = rival_figures(setting, edit, rows, rivals, neutral_n=6, seed=0)
+    assert set(shown) == set(rivals)
     budget = next(point.drift_kl for point in settled.curve if point.chosen)
-    for name in NAMES:
+    for name, rival in rivals.items():
         control = shown[name][HEADLINE]
-        assert [point.strength for point in control.curve] == [0.5, 1.0]
         assert [point.strength for point in control.curve if point.chosen] == [control.strength]
         assert control.n == len(items)
         assert control.difference.n == len(items)
-        within = [point.strength for point in control.curve if point.drift_kl <= budget]
-        assert (control.equal_damage is None) == (not within)
-        if within:
-            assert control.equal_damage.strength in within
-    assert {row.control for row in beside} <= {*NAMES, *(name + EQUAL_DAMAGE for name in NAMES)}
-    assert compete(setting, edit, settled, items, rows, (), 0) == ({}, [])
+        cost = {point.strength: point.drift_kl for point in control.curve}
+        hit = {point.strength: point.hit for point in control.curve}
+        assert hit[control.strength] == max(hit.values())
+        affordable = [strength for strength, kl in cost.items() if kl <= budget]
+        assert (control.equal_damage is None) == (not affordable)
+        if affordable:
+            assert hit[control.equal_damage.strength] == max(hit[strength] for strength in affordable)
+            assert control.equal_damage.n == len(items)
+        else:
+            assert f"{name} costs more" in rival.note
+    assert {row.control for row in rows} <= {EDIT, *shown, *(name + EQUAL_DAMAGE for name in shown)}
+
+
+def test_a_competitor_may_spend_all_that_the_edit_costs(setting, edit):
+    """Not only what a grid of strengths happens to offer below that."""
+    settled = settle_edit(setting, edit)
+    budget = next(point.drift_kl for point in settled.curve if point.chosen)
+    cost = [point.drift_kl for point in rivals_of(setting, edit, settled, ["linear_probe"], 0)["linear_probe"].curve]
+    assert max(kl for kl in cost if kl <= budget) == pytest.approx(budget, rel=0.05)
+
+
+def test_fixed_vectors_are_measured_alike_whoever_competes(setting, edit):
+    settled = settle_edit(setting, edit)
+    few, many = (rivals_of(setting, edit, settled, names, 0) for names in ((), NAMES))
+    assert list(few) == ["diff_means", "trained_vector"]
+    assert all(few[name] == many[name] for name in few)
+
+
+def test_rows_at_one_strength_for_both_purposes_count_twice(make_rows):
+    rivals = {"linear_probe": Rival((), 2.0, 2.0), "das_r1": Rival((), 2.0, 1.0), "reft_r1": Rival((), 2.0, None)}
+    rows = [row for name in rivals for s in (1.0, 2.0) for row in make_rows("a", "b", ["hit"], control=name, strength=s)]
+    made = [(row.control, row.strength) for row in told_apart(rows, rivals)]
+    assert made == [
+        ("linear_probe", 2.0),
+        ("linear_probe" + EQUAL_DAMAGE, 2.0),
+        ("das_r1" + EQUAL_DAMAGE, 1.0),
+        ("das_r1", 2.0),
+        ("reft_r1", 2.0),
+    ]
 
 
 def test_a_competitor_costs_nothing_at_strength_zero(setting, edit):
-    costs = competing._costs(setting, edit, "linear_probe", [0.0, 1.0], 0)
+    costs = competing._costs(setting, edit, "linear_probe", [0.0, 1.0], 0, eval_sentences(), 6)
     assert costs[0.0] == pytest.approx(0, abs=1e-6)
     assert costs[1.0] > 0
+
+
+def test_spending_finds_the_budget_and_says_where_it_lies_out_of_reach():
+    def costs(strengths):
+        return [strength**2 for strength in strengths]
+
+    strength, note = spending(costs, 4.0, (0.01, 64.0), "it")
+    assert (strength, note) == (pytest.approx(2.0, rel=0.01), "")
+    assert costs([strength])[0] <= 4.0
+    assert spending(costs, 1e9, (0.01, 64.0), "it") == (64.0, "even at strength 64 it costs less than 1e+09 nats")
+    assert spending(costs, 1e-9, (0.01, 64.0), "it")[0] == 0.01
+    assert spending(lambda strengths: [None] * len(strengths), 1.0, (0.01, 64.0), "it")[0] == 0.01
 
 
 def test_donors_depend_on_the_prompt_and_nothing_else(setting, edit):
     x = torch.zeros(2, setting.lm.d_model)
     slots = [torch.full((2,), slot) for slot in (edit.slot, edit.target)]
     first = moved(setting, "das_r1", x, *slots, torch.ones(2), 0, ["a", "b"])
-    assert torch.equal(first.flip(0), moved(setting, "das_r1", x, *slots, torch.ones(2), 0, ["b", "a"]))
+    assert torch.allclose(first.flip(0), moved(setting, "das_r1", x, *slots, torch.ones(2), 0, ["b", "a"]), atol=1e-5)
     others = [moved(setting, "das_r1", x, *slots, torch.ones(2), seed, ["a", "b"]) for seed in range(1, 6)]
-    assert any(not torch.equal(first, other) for other in others)
+    assert any(not torch.allclose(first, other, atol=1e-5) for other in others)
 
 
-def test_only_swaps_at_the_prompt_have_competitors(setting, edit):
+def test_only_swaps_of_relations_at_the_prompt_have_competitors(setting, edit):
     from dataclasses import replace
 
     assert competing.competing(setting, edit, NAMES) == ("diff_means", "trained_vector", *NAMES)
-    assert competing.competing(setting, edit, ("noop",)) == ()
+    assert competing.competing(setting, edit, ("noop",)) == ("diff_means", "trained_vector")
+    assert competing.competing(setting, replace(edit, slot_iri="ex:Country"), NAMES) == ()
     assert competing.competing(setting, replace(edit, steps="all"), NAMES) == ()
 
 

@@ -12,7 +12,7 @@ from kedit.verification.measure import ALL_CONTROLS
 from kedit.verification.report import Evaluation, Protocol, Report
 from kedit.verification.strengths import STRENGTHS
 from kedit.verification.verifying import verify_recipe
-from kedit.verification.verifying_edits import answered_before
+from kedit.verification.verifying_edits import answered_before, interference
 
 EX = "https://example.org/places#"
 HEADLINE = "unseen_template_unseen_subject"
@@ -62,6 +62,35 @@ def test_several_edits_are_verified_alone_and_together(make_setting):
     assert both.keys() <= alone.keys()
     assert both
     assert any(name.startswith("one: ") for name in report.gates)
+
+
+def test_with_all_edits_at_work_an_item_counts_only_where_its_own_edit_fired(make_setting):
+    """The gate of the first is shut here; the second, which fires everywhere, must not count for it."""
+    two = {"id": "two", "op": "swap", "from": "ex:hasCapital", "to": "ex:hasContinent", "scope": {"when": "always"}}
+    _, rows = verify(make_setting(), SWAP, two)
+    fired = {name: [row.gate for row in rows if row.edit == name and row.control == "together"] for name in ("one", "two")}
+    assert fired["one"]
+    assert not any(fired["one"])
+    assert all(fired["two"])
+
+
+def test_few_items_cannot_rule_out_interference(make_rows):
+    def seen(n, lost, subjects=15):
+        alone = make_rows("a", "b", ["hit"] * n, subjects=subjects)
+        both = make_rows("a", "b", ["derailed"] * lost + ["hit"] * (n - lost), subjects=subjects, control="together")
+        return interference([*alone, *both], 0).interferes
+
+    assert seen(60, 0) is False
+    assert seen(60, 30) is True
+    assert seen(5, 0) is None
+    assert seen(60, 0, subjects=3) is None
+    assert seen(5, 5) is True
+
+
+def test_a_prompt_of_its_own_that_is_too_long_is_bad_input(make_setting):
+    prompts = [{"text": "word " * 5000, "asks": "hasCapital"}]
+    with pytest.raises(InputError, match="tokens"):
+        verify(make_setting(), SWAP, prompts=prompts)
 
 
 @pytest.mark.parametrize(
