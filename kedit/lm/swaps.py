@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -43,27 +44,25 @@ class SwapData:
     Memory: keys and values of the blocks above `layer` for every prompt, and d floats per answer token.
     """
 
-    def __init__(
-        self, lm: LanguageModel, layer: int, prompts: Sequence[Prompt], swaps: Sequence[Swap], label: str = "caching swaps"
-    ) -> None:
+    def __init__(self, lm: LanguageModel, layer: int, prompts: Sequence[Prompt], swaps: Sequence[Swap]) -> None:
         self._continuation = Continuation(lm, layer)
         ids = lm.encode_batch([prompt.text for prompt in prompts])
-        by_prompt: dict[int, list[Swap]] = {}
-        for swap in swaps:
-            by_prompt.setdefault(swap.prompt, []).append(swap)
+        by_prompt: dict[int, list[int]] = {}
+        for number, swap in enumerate(swaps):
+            by_prompt.setdefault(swap.prompt, []).append(number)
         used = sorted(by_prompt)
         width = max(len(swap.answer) for swap in swaps)
         room: Prefix | None = None
         start = 0
         tails: list[Tensor] = []
-        order: list[tuple[int, Swap]] = []
-        with progress(label, len(used), "prompt") as advance:
+        order: list[tuple[int, int]] = []
+        with progress("caching swaps", len(used), "prompt") as advance:
             for index in batches_by_carrier([prompts[i].carrier for i in used], [len(ids[i]) for i in used]):
                 members = [used[i] for i in index]
                 prefix = read_prefix(lm, [ids[i] for i in members], [layer])
-                flat = [(row, swap) for row, i in enumerate(members) for swap in by_prompt[i]]
-                tails.append(_tails(lm, layer, prefix, flat, width))
-                order += [(start + row, swap) for row, swap in flat]
+                flat = [(row, number) for row, i in enumerate(members) for number in by_prompt[i]]
+                tails.append(_tails(lm, layer, prefix, [(row, swaps[number]) for row, number in flat], width))
+                order += [(start + row, number) for row, number in flat]
                 kept = prefix.drop_below(layer)
                 room = room or room_for(kept, len(used), max(len(ids[i]) for i in used))
                 put(room, start, kept)
@@ -74,13 +73,22 @@ class SwapData:
         self._prefix = room
         self._tail = torch.cat(tails)
         self._row = torch.tensor([row for row, _ in order])
-        self._source = torch.tensor([swap.source for _, swap in order])
-        self._target = torch.tensor([swap.target for _, swap in order])
-        self._answers = _padded([swap.answer for _, swap in order], width)
+        self._number = torch.tensor([number for _, number in order])
+        self._source = torch.tensor([swaps[number].source for _, number in order])
+        self._target = torch.tensor([swaps[number].target for _, number in order])
+        self._answers = _padded([swaps[number].answer for _, number in order], width)
         self._layer = layer
 
     def __len__(self) -> int:
         return len(self._row)
+
+    def part(self, wanted: range) -> SwapData:
+        """Only the swaps with these places in the sequence that this was made from; shares the cache."""
+        mine = (self._number >= wanted.start) & (self._number < wanted.stop)
+        view = copy(self)
+        for name in ("_tail", "_row", "_number", "_source", "_target", "_answers"):
+            setattr(view, name, getattr(self, name)[mine])
+        return view
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[SwapBatch]:
         """Endless batches of `size` swaps, every swap once before any comes again (but for the last few).

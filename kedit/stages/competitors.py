@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.stages.aligned import AlignedRun
 
-VERSION = 2
+VERSION = 3
 FOLDER = "competitors"
 HEAD_PROMPTS = 300
 """Training prompts over which heads are averaged."""
@@ -118,7 +118,7 @@ class _Trainer:
         self.job = Job(_Kept(cfg, run.ontology, relations), None, run.directory)  # type: ignore[arg-type]
         self.job.__dict__["lm"] = run.lm
         self.layer = run.layer
-        self.steps = control_steps(self.job)
+        self.steps = control_steps(self.job) * 2 // 3
 
     def make(self, name: str) -> Any:
         """Train one."""
@@ -149,8 +149,15 @@ class _Trainer:
     @cached_property
     def data(self) -> SwapData:
         """The same, read."""
+        return self._both.part(range(len(self.swaps[1])))
+
+    @cached_property
+    def _both(self) -> SwapData:
+        """The swaps, and behind them those with wrong answers: prompts are read once for both."""
+        prompts, swaps = self.swaps
+        wrong = _permuted(prompts, swaps, self.job.relations, self.run.ontology, self.job.cfg.seed)
         with fast_training():
-            return SwapData(self.job.lm, self.layer, *self.swaps)
+            return SwapData(self.job.lm, self.layer, prompts, [*swaps, *wrong])
 
     @cached_property
     def asked(self) -> tuple[Tensor, Tensor]:
@@ -186,16 +193,13 @@ class _Trainer:
 
         Nothing but the kind of answer, that is: a model made to name some language may well name the right one.
         """
-        prompts, swaps = self.swaps
-        wrong = list(_permuted(prompts, swaps, self.job.relations, self.run.ontology, self.job.cfg.seed))
-        with fast_training():
-            data = SwapData(self.job.lm, self.layer, prompts, wrong, "caching swaps")
+        count = len(self.swaps[1])
         sae = self.run.sae
         index = [slot.index for slot in self.run.slots.relations]
         W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
         noise = torch.randn(self.means.shape, generator=torch.Generator().manual_seed(self.job.cfg.seed))
         start = F.normalize(noise, dim=1) * self.means.norm(dim=1, keepdim=True)
-        D = train_control(data, W, b, start, label="permuted answers", **same)
+        D = train_control(self._both.part(range(count, 2 * count)), W, b, start, label="permuted answers", **same)
         return SlotRows(W, b, D)
 
     def function_vectors(self) -> Competitor:

@@ -6,6 +6,7 @@ Damage is forced KL on neutral text: with edit and competitor switched on everyw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from kedit.verification.figures import Control, CurvePoint
 from kedit.verification.items import Item
 from kedit.verification.measure import measure
 from kedit.verification.metrics import control_summary, estimate
-from kedit.verification.neutral import forced_drifts
+from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.setting import Setting
 from kedit.verification.strengths import POSITIONS, Settled, curve_items, spending
@@ -69,7 +70,8 @@ def rivals_of(setting: Setting, edit: ResolvedEdit, settled: Settled, names: Seq
     budget = next((point.drift_kl for point in settled.curve if point.chosen), None)
     if not items:
         return {}
-    return {name: _rival(setting, edit, name, items, budget, seed) for name in competing(setting, edit, names)}
+    text = NeutralText(setting, n=POSITIONS, seed=seed, sentences=train_sentences())
+    return {name: _rival(setting, edit, name, items, text, budget, seed) for name in competing(setting, edit, names)}
 
 
 def rival_arms(rivals: Mapping[str, Rival], items: Sequence[Item]) -> dict[Arm, Sequence[Item]]:
@@ -94,11 +96,13 @@ def rival_figures(
 ) -> Shown:
     """All controls of rows that were `told_apart`; of competitors with strength, cost, curve, and figures at equal damage."""
     found = control_summary(rows, seed=seed)
+    text = NeutralText(setting, n=neutral_n, seed=seed, sentences=eval_sentences())
     for name, rival in rivals.items():
         if name not in found:
             continue
-        costs = _costs(setting, edit, name, sorted(set(rival.tried.values())), seed, eval_sentences(), neutral_n)
-        fields = {suffix: {"strength": s, "forced_kl": costs[s]} for suffix, s in rival.tried.items()}
+        strengths = list(rival.tried.values())
+        costs = _costs(setting, edit, name, strengths, text, seed)
+        fields = {suffix: {"strength": s, "forced_kl": kl} for suffix, s, kl in zip(rival.tried, strengths, costs, strict=True)}
         equal = found.pop(name + EQUAL_DAMAGE, {})
         for quadrant, control in found[name].items():
             also: dict[str, Any] = {"curve": rival.curve} if quadrant == HEADLINE_QUADRANT else {}
@@ -108,16 +112,17 @@ def rival_figures(
     return found
 
 
-def _rival(setting: Setting, edit: ResolvedEdit, name: str, items: Sequence[Item], budget: float | None, seed: int) -> Rival:
-    def costs(strengths: Sequence[float]) -> list[float | None]:
-        found = _costs(setting, edit, name, strengths, seed, train_sentences(), POSITIONS)
-        return [found[strength] for strength in strengths]
-
-    spent, note = (None, "") if budget is None else spending(costs, budget, REACH, name)
-    tried = sorted({*STRENGTHS, *(() if spent is None else (spent,))})
-    rows = measure(setting, {Arm(name, s): items for s in tried}, seed=seed, label=f"strengths of {name}")
+def _rival(
+    setting: Setting, edit: ResolvedEdit, name: str, items: Sequence[Item], text: NeutralText, budget: float | None, seed: int
+) -> Rival:
+    costs = partial(_costs, setting, edit, name, text=text, seed=seed)
+    known, note = dict(zip(STRENGTHS, costs(STRENGTHS), strict=True)), ""
+    if budget is not None:
+        spent, note = spending(costs, budget, REACH, name, known)
+        known.setdefault(spent, *costs([spent]))
+    rows = measure(setting, {Arm(name, s): items for s in known}, seed=seed, label=f"strengths of {name}")
     curve = []
-    for strength, cost in zip(tried, costs(tried), strict=True):
+    for strength, cost in sorted(known.items()):
         hit = estimate([row for row in rows if row.strength == strength], seed=seed)
         curve.append(CurvePoint(strength=strength, hit=hit.value, ci=(hit.low, hit.high), n=hit.n, drift_kl=cost))
     best = _best(curve)
@@ -132,15 +137,14 @@ def _best(curve: Sequence[CurvePoint]) -> float:
 
 
 def _costs(
-    setting: Setting, edit: ResolvedEdit, name: str, strengths: Sequence[float], seed: int, sentences: Sequence[str], n: int
-) -> dict[float, float | None]:
-    """Mean forced KL, in nats, at `n` positions of sentences, at each strength."""
+    setting: Setting, edit: ResolvedEdit, name: str, strengths: Sequence[float], text: NeutralText, seed: int
+) -> list[float | None]:
+    """Mean forced KL, in nats, on a neutral text at each strength."""
 
     def mover(strength: float) -> Callable[[Tensor], Tensor]:
         return lambda x: moved(setting, name, x, _all(edit.slot, x), _all(edit.target, x), torch.full((len(x),), strength), seed)
 
-    found = forced_drifts(setting, [mover(s) for s in strengths], n=n, seed=seed, sentences=sentences)
-    return {s: sum(kl) / len(kl) if kl else None for s, kl in zip(strengths, found, strict=True)}
+    return text.costs([mover(strength) for strength in strengths])
 
 
 def _all(slot: int | None, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -68,22 +69,31 @@ def neutral_drift(
     return found
 
 
-@torch.no_grad()
-def forced_drifts(
-    setting: Setting, movers: Sequence[Callable[[Tensor], Tensor]], *, n: int, seed: int = 0, sentences: Sequence[str]
-) -> list[list[float]]:
-    """KL in nats at the same `n` positions of `sentences` under each of `movers`: states [b, d] -> states [b, d]."""
-    ids = setting.lm.encode_batch(list(sentences))
-    found: list[list[float]] = [[] for _ in movers]
-    for prefix, _ in _read(setting, ids, _positions(ids, n, seed, 1)):
-        state = prefix.states[setting.sae.layer]
-        x = state.float().cpu()
-        made = torch.cat([mover(x) for mover in movers])
-        several = prefix.rows(torch.arange(len(x), device=state.device).repeat(len(movers)))
-        logits = setting.continuation.logits(several, made.to(state))[:, -1]
-        for number, values in enumerate(kl(several.logits, logits).cpu().split(len(x))):
-            found[number] += values.tolist()
-    return found
+class NeutralText:
+    """`n` positions of some sentences, read once, when they are first needed: what moving their states costs."""
+
+    def __init__(self, setting: Setting, *, n: int, seed: int = 0, sentences: Sequence[str]) -> None:
+        self._setting, self._n, self._seed, self._sentences = setting, n, seed, sentences
+
+    @cached_property
+    def _prefixes(self) -> list[Prefix]:
+        ids = self._setting.lm.encode_batch(list(self._sentences))
+        read = _read(self._setting, ids, _positions(ids, self._n, self._seed, 1))
+        return [prefix.drop_below(self._setting.sae.layer) for prefix, _ in read]
+
+    @torch.no_grad()
+    def costs(self, movers: Sequence[Callable[[Tensor], Tensor]]) -> list[float | None]:
+        """Mean KL in nats under each of `movers`: states [b, d] -> states [b, d]; None where there is no position."""
+        found: list[list[float]] = [[] for _ in movers]
+        for prefix in self._prefixes:
+            state = prefix.states[self._setting.sae.layer]
+            x = state.float().cpu()
+            made = torch.cat([mover(x) for mover in movers])
+            several = prefix.rows(torch.arange(len(x), device=state.device).repeat(len(movers)))
+            logits = self._setting.continuation.logits(several, made.to(state))[:, -1]
+            for number, values in enumerate(kl(several.logits, logits).cpu().split(len(x))):
+                found[number] += values.tolist()
+        return [sum(values) / len(values) if values else None for values in found]
 
 
 def _positions(ids: Sequence[Sequence[int]], n: int, seed: int, works: int) -> dict[int, list[Position]]:

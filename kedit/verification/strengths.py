@@ -6,7 +6,7 @@ Nothing here sees a test prompt: items are about validation subjects, neutral te
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, assert_never
@@ -24,7 +24,7 @@ from kedit.verification.figures import CurvePoint, Model, Plateau
 from kedit.verification.items import Item, sample_items
 from kedit.verification.measure import measure
 from kedit.verification.metrics import estimate, item_values
-from kedit.verification.neutral import forced_drifts
+from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.setting import FALLBACK, VALIDATION, VALIDATION_SUBJECTS, Setting
 
@@ -43,8 +43,7 @@ POSITIONS: Final = 100
 PLATEAU: Final = 0.05
 BUDGET_REACH: Final = (0.01, 8.0)
 """Strengths among which a KL budget is looked for."""
-BUDGET_ROUNDS, BUDGET_PARTS = 4, 6
-"""Each round cuts the range into so many parts: in the end each is 0.7 % of a strength wide."""
+BUDGET_STEPS: Final = 12
 How = Literal["given", "auto", "budget", "none"]
 
 
@@ -67,12 +66,13 @@ def settle(
     `kept`: what was settled before, by a key over the edit, the budget, the seed and `salt` (which names the slots).
     """
     found: dict[str, Settled] = {}
+    text = NeutralText(setting, n=POSITIONS, seed=resolved.verify.seed, sentences=train_sentences())
     for edit in resolved.edits:
         key = _key(edit, resolved, salt)
         if kept is not None and (old := _kept(kept.get(key))) is not None:
             found[edit.id] = old
             continue
-        found[edit.id] = settle_edit(setting, edit, budget=resolved.verify.max_drift_kl, seed=resolved.verify.seed)
+        found[edit.id] = settle_edit(setting, edit, budget=resolved.verify.max_drift_kl, seed=resolved.verify.seed, text=text)
         if kept is not None:
             kept[key] = found[edit.id].model_dump(mode="json")
     edits = tuple(replace(edit, strength=found[edit.id].strength, kl=None) for edit in resolved.edits)
@@ -87,30 +87,35 @@ def _kept(value: Any) -> Settled | None:
         return None
 
 
-def settle_edit(setting: Setting, edit: ResolvedEdit, *, budget: float | None = None, seed: int = 0) -> Settled:
+def settle_edit(
+    setting: Setting, edit: ResolvedEdit, *, budget: float | None = None, seed: int = 0, text: NeutralText | None = None
+) -> Settled:
     """One edit's strength.
 
     `auto`: the smallest strength whose hit is within noise (one standard error of the paired difference) of the best, among
-    those whose forced KL on neutral text is within `budget`. A KL budget: the strength that spends it.
+    those whose forced KL on neutral text (`text`; training's, if None) is within `budget`. A KL budget: the strength that
+    spends it.
     """
+    text = text or NeutralText(setting, n=POSITIONS, seed=seed, sentences=train_sentences())
     default = applied(setting, [edit]).strengths[0]
     if edit.is_empty:
         return Settled(strength=default, how="none")
     if edit.kl is not None:
-        strength, note = strength_of_kl(setting, edit, edit.kl, seed)
-        return _with_curve(setting, edit, strength, "budget", note, seed)
+        strength, note = strength_of_kl(setting, edit, edit.kl, text)
+        return _with_curve(setting, edit, strength, "budget", note, text, seed)
     if edit.strength is not None:
-        return _with_curve(setting, edit, edit.strength, "given", "", seed)
+        return _with_curve(setting, edit, edit.strength, "given", "", text, seed)
     items = curve_items(setting, edit, seed)
     if not items or edit.steps != "prompt":
         return Settled(strength=default, how="none", note="no validation prompts: the strength that calibration chose")
-    rows, curve = measured_curve(setting, edit, _tried(edit), items, seed)
+    rows, curve = measured_curve(setting, edit, _tried(edit), items, text, seed)
     if not any(point.hit for point in curve):
         return _settled(curve, default, "none", "no strength hits on validation: the strength that calibration chose")
     chosen = smallest_within_noise(rows, curve, budget)
     if chosen is None:
-        strength, note = strength_of_kl(setting, edit, float(budget or 0), seed)
-        return _with_curve(setting, edit, strength, "auto", note or "no strength tried is within the damage budget", seed)
+        strength, note = strength_of_kl(setting, edit, float(budget or 0), text)
+        note = note or "no strength tried is within the damage budget"
+        return _with_curve(setting, edit, strength, "auto", note, text, seed)
     note = "" if items[0].quadrant != FALLBACK else "chosen on training prompts: too little to validate on"
     return _settled(curve, chosen, "auto", note)
 
@@ -144,25 +149,23 @@ def curve_items(setting: Setting, edit: ResolvedEdit, seed: int, most: int = ITE
 
 
 def measured_curve(
-    setting: Setting, edit: ResolvedEdit, strengths: Sequence[float], items: Sequence[Item], seed: int
+    setting: Setting, edit: ResolvedEdit, strengths: Sequence[float], items: Sequence[Item], text: NeutralText, seed: int
 ) -> tuple[dict[float, list[SwapRow]], list[CurvePoint]]:
     """Rows and a point for every strength: hit on the items, forced drift on neutral text."""
     rows = measure(setting, {Arm(EDIT, s): items for s in strengths}, seed=seed, label=f"strengths of {edit.id}")
     by_strength = {s: [row for row in rows if row.strength == s] for s in strengths}
-    costs = forced_kl(setting, edit, strengths, seed)
+    costs = forced_kl(setting, edit, strengths, text)
     points = []
-    for strength, some in by_strength.items():
+    for (strength, some), cost in zip(by_strength.items(), costs, strict=True):
         hit = estimate(some, seed=seed)
-        points.append(CurvePoint(strength=strength, hit=hit.value, ci=(hit.low, hit.high), n=hit.n, drift_kl=costs[strength]))
+        points.append(CurvePoint(strength=strength, hit=hit.value, ci=(hit.low, hit.high), n=hit.n, drift_kl=cost))
     return by_strength, points
 
 
-def forced_kl(setting: Setting, edit: ResolvedEdit, strengths: Sequence[float], seed: int = 0) -> dict[float, float | None]:
-    """Mean forced KL, in nats, on the neutral text of training, at each strength."""
+def forced_kl(setting: Setting, edit: ResolvedEdit, strengths: Sequence[float], text: NeutralText) -> list[float | None]:
+    """Mean forced KL, in nats, on a neutral text at each strength."""
     works = [applied(setting, [edit], strength=strength).forced() for strength in strengths]
-    movers = [partial(_forced_states, setting, work) for work in works]
-    found = forced_drifts(setting, movers, n=POSITIONS, seed=seed, sentences=train_sentences())
-    return {s: sum(kl) / len(kl) if kl else None for s, kl in zip(strengths, found, strict=True)}
+    return text.costs([partial(_forced_states, setting, work) for work in works])
 
 
 def _forced_states(setting: Setting, work: Applied, x: Tensor) -> Tensor:
@@ -189,46 +192,60 @@ def smallest_within_noise(
     return min(near)
 
 
-def strength_of_kl(setting: Setting, edit: ResolvedEdit, kl: float, seed: int = 0) -> tuple[float, str]:
+def strength_of_kl(setting: Setting, edit: ResolvedEdit, kl: float, text: NeutralText) -> tuple[float, str]:
     """The strength at which forced KL on neutral text is `kl` nats (see `spending`), and what to say of it."""
-
-    def costs(strengths: Sequence[float]) -> list[float | None]:
-        found = forced_kl(setting, edit, strengths, seed)
-        return [found[strength] for strength in strengths]
-
     low, high = BUDGET_REACH
     if edit.op == "amplify":
         low = 1.0  # below 1 it would suppress
-    return spending(costs, kl, (low, high), "the edit")
+    return spending(partial(forced_kl, setting, edit, text=text), kl, (low, high), "the edit")
 
 
 def spending(
-    costs: Callable[[Sequence[float]], Sequence[float | None]], kl: float, reach: tuple[float, float], name: str
+    costs: Callable[[Sequence[float]], Sequence[float | None]],
+    kl: float,
+    reach: tuple[float, float],
+    name: str,
+    known: Mapping[float, float | None] | None = None,
 ) -> tuple[float, str]:
-    """The highest strength at which costs, in nats, stay within `kl`, to 0.1 % of the reach's logarithm; and what to say of it.
+    """The strength that costs `kl` nats, or up to 2 % less, and what to say where none in `reach` does.
 
-    Strengths are tried a few at once, for `costs` reads the text once for all of them.
+    Between a strength that costs less and one that costs more the next to try lies on the line through both in logarithms.
+    `known`: strengths whose costs are known already.
     """
-    low, high = reach
-    at_low, at_high = (math.inf if cost is None else cost for cost in costs([low, high]))
-    if at_high <= kl:
+    found = {strength: math.inf if cost is None else cost for strength, cost in (known or {}).items()}
+
+    def cost(strength: float) -> float:
+        if strength not in found:
+            (value,) = costs([strength])
+            found[strength] = math.inf if value is None else value
+        return found[strength]
+
+    over = min((strength for strength, value in found.items() if value > kl), default=reach[1])
+    low = max((strength for strength, value in found.items() if value <= kl and strength < over), default=reach[0])
+    high = over
+    if cost(high) <= kl:
         return high, f"even at strength {high:g} {name} costs less than {kl:g} nats"
-    if at_low > kl:
+    if cost(low) > kl:
         return low, f"even at strength {low:g} {name} costs more than {kl:g} nats"
-    for _ in range(BUDGET_ROUNDS):
-        cuts = np.geomspace(low, high, BUDGET_PARTS + 1).tolist()
-        found = costs(cuts[1:-1])
-        over = next((i for i, cost in enumerate(found) if cost is None or cost > kl), len(found))
-        low, high = cuts[over], cuts[over + 1]
+    for _ in range(BUDGET_STEPS):
+        if cost(low) >= 0.98 * kl:
+            break
+        rise = math.log(cost(high) / cost(low)) if cost(low) > 0 and cost(high) < math.inf else math.inf
+        share = math.log(kl / cost(low)) / rise if rise < math.inf else 0.5
+        # Never so near to an end that the other one stays where it is.
+        middle = low * (high / low) ** min(max(share, 0.1), 0.9)
+        low, high = (middle, high) if cost(middle) <= kl else (low, middle)
     return low, ""
 
 
-def _with_curve(setting: Setting, edit: ResolvedEdit, strength: float, how: How, note: str, seed: int) -> Settled:
+def _with_curve(
+    setting: Setting, edit: ResolvedEdit, strength: float, how: How, note: str, text: NeutralText, seed: int
+) -> Settled:
     items = curve_items(setting, edit, seed)
     if not items or edit.steps != "prompt":
         return Settled(strength=strength, how=how, note=note)
     tried = {strength, *(_tried(edit) if strength <= 0 else (strength * times for times in MULTIPLES))}
-    _, curve = measured_curve(setting, edit, sorted(tried), items, seed)
+    _, curve = measured_curve(setting, edit, sorted(tried), items, text, seed)
     return _settled(curve, strength, how, note)
 
 

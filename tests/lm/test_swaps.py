@@ -47,6 +47,19 @@ def test_batches_give_the_logits_of_a_plain_forward(lm: Any) -> None:
         torch.testing.assert_close(logits[i, : len(answer)], plain, rtol=1e-4, atol=1e-4)
 
 
+def test_a_part_is_what_would_have_been_made_of_it_alone(lm: Any) -> None:
+    others = [Swap(0, 0, 1, (7,)), Swap(2, 2, 0, (1, 2, 3, 4))]
+    both = SwapData(lm, LAYER, PROMPTS, [*SWAPS, *others])
+    for part, alone in ((range(4), SWAPS), (range(4, 6), others)):
+        view, made = both.part(part), SwapData(lm, LAYER, PROMPTS, alone)
+        assert len(view) == len(made) == len(alone)
+        mine, theirs = (data.batch(torch.arange(len(alone))) for data in (view, made))
+        assert torch.equal(mine.answers, theirs.answers)
+        assert torch.equal(mine.source, theirs.source)
+        torch.testing.assert_close(mine.x, theirs.x, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(mine.logits(mine.x), theirs.logits(theirs.x), rtol=1e-4, atol=1e-4)
+
+
 def test_every_swap_is_drawn_once_before_any_comes_again(random_lm: Any) -> None:
     data = SwapData(random_lm("gpt2"), LAYER, PROMPTS, SWAPS)
     stream = data.batches(2, torch.Generator().manual_seed(0))

@@ -23,6 +23,7 @@ from kedit.verification.competing import (
 from kedit.verification.controls import Arm, moved
 from kedit.verification.items import sample_items
 from kedit.verification.measure import measure
+from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import EDIT
 from kedit.verification.strengths import settle_edit, spending
 
@@ -108,9 +109,10 @@ def test_rows_at_one_strength_for_both_purposes_count_twice(make_rows):
 
 
 def test_a_competitor_costs_nothing_at_strength_zero(setting, edit):
-    costs = competing._costs(setting, edit, "linear_probe", [0.0, 1.0], 0, eval_sentences(), 6)
-    assert costs[0.0] == pytest.approx(0, abs=1e-6)
-    assert costs[1.0] > 0
+    text = NeutralText(setting, n=6, sentences=eval_sentences())
+    costs = competing._costs(setting, edit, "linear_probe", [0.0, 1.0], text, 0)
+    assert costs[0] == pytest.approx(0, abs=1e-6)
+    assert costs[1] > 0
 
 
 def test_spending_finds_the_budget_and_says_where_it_lies_out_of_reach():
@@ -118,7 +120,7 @@ def test_spending_finds_the_budget_and_says_where_it_lies_out_of_reach():
         return [strength**2 for strength in strengths]
 
     strength, note = spending(costs, 4.0, (0.01, 64.0), "it")
-    assert (strength, note) == (pytest.approx(2.0, rel=0.01), "")
+    assert (strength, note) == (pytest.approx(2.0, rel=0.02), "")
     assert costs([strength])[0] <= 4.0
     assert spending(costs, 1e9, (0.01, 64.0), "it") == (64.0, "even at strength 64 it costs less than 1e+09 nats")
     assert spending(costs, 1e-9, (0.01, 64.0), "it")[0] == 0.01

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from kedit.curriculum.neutral import train_sentences
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import resolve
 from kedit.verification import strengths
 from kedit.verification.figures import CurvePoint
+from kedit.verification.neutral import NeutralText
 from kedit.verification.strengths import forced_kl, plateau, settle, settle_edit, smallest_within_noise
 
 
@@ -77,11 +79,12 @@ def test_a_given_strength_stays_and_gets_its_curve(setting):
 
 def test_a_budget_is_spent_and_no_more(setting):
     edit = recipe(setting).edits[0]
-    costs = forced_kl(setting, edit, [0.5, 2.0])
-    budget = (costs[0.5] + costs[2.0]) / 2
+    text = NeutralText(setting, n=8, sentences=train_sentences())
+    costs = forced_kl(setting, edit, [0.5, 2.0], text)
+    budget = sum(costs) / 2
     found = settle_edit(setting, replace(edit, kl=budget))
     assert found.how == "budget"
-    assert forced_kl(setting, edit, [found.strength])[found.strength] == pytest.approx(budget, rel=0.05)
+    assert forced_kl(setting, edit, [found.strength], text)[0] == pytest.approx(budget, rel=0.05)
 
 
 def test_a_budget_that_cannot_be_met_is_said(setting):
