@@ -86,10 +86,9 @@ def _compared(report: Report, compared: Mapping[str, Any]) -> list[RenderableTyp
         return [beside(tables.controls_table(compared) if compared else None, damage)]
     wide = []
     for edit in report.edits:
-        neutral = edit.locality.drift_kl.get("neutral")
-        cost = neutral.forced.mean if neutral and neutral.forced else None
         if edit.controls:
-            wide.append(tables.competitors_table(edit.quadrants.get(HEADLINE_QUADRANT), edit.strength, cost, edit.controls))
+            hit = edit.quadrants.get(HEADLINE_QUADRANT)
+            wide.append(tables.competitors_table(hit, edit.strength, edit.forced_kl, edit.controls))
     return [*wide, damage]
 
 

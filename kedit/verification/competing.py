@@ -16,6 +16,7 @@ from kedit.curriculum.neutral import eval_sentences, train_sentences
 from kedit.editing.metric_names import EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT
 from kedit.editing.resolving import ResolvedEdit
 from kedit.errors import InputError
+from kedit.verification.applying import applied
 from kedit.verification.controls import Arm, moved
 from kedit.verification.figures import Control, CurvePoint
 from kedit.verification.items import Item
@@ -24,10 +25,12 @@ from kedit.verification.metrics import control_summary, estimate
 from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.setting import Setting
-from kedit.verification.strengths import POSITIONS, Settled, curve_items, spending
+from kedit.verification.strengths import POSITIONS, Settled, curve_items, forced_kl, spending
 
 VECTORS: Final = ("diff_means", "trained_vector")
 """Fixed controls that have a strength: they always compete."""
+COST_POSITIONS: Final = 200
+"""Positions of evaluation text on which the table's costs are measured."""
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 REACH: Final = (0.01, 64.0)
 """Strengths among which the edit's damage is looked for."""
@@ -92,11 +95,16 @@ def told_apart(rows: Iterable[SwapRow], rivals: Mapping[str, Rival]) -> list[Swa
 
 
 def rival_figures(
-    setting: Setting, edit: ResolvedEdit, rows: Sequence[SwapRow], rivals: Mapping[str, Rival], *, neutral_n: int, seed: int
-) -> Shown:
-    """All controls of rows that were `told_apart`; of competitors with strength, cost, curve, and figures at equal damage."""
+    setting: Setting, edit: ResolvedEdit, rows: Sequence[SwapRow], rivals: Mapping[str, Rival], seed: int
+) -> tuple[Shown, float | None]:
+    """All controls of rows that were `told_apart`; of competitors with strength, cost, curve, and figures at equal damage.
+
+    And what the edit itself costs on the same text, that of evaluation; None where nothing competes.
+    """
     found = control_summary(rows, seed=seed)
-    text = NeutralText(setting, n=neutral_n, seed=seed, sentences=eval_sentences())
+    if not rivals:
+        return found, None
+    text = NeutralText(setting, n=COST_POSITIONS, seed=seed, sentences=eval_sentences())
     for name, rival in rivals.items():
         if name not in found:
             continue
@@ -109,7 +117,7 @@ def rival_figures(
             if quadrant in equal:
                 also["equal_damage"] = equal[quadrant].model_copy(update=fields[EQUAL_DAMAGE])
             found[name][quadrant] = control.model_copy(update=fields[""] | also)
-    return found
+    return found, forced_kl(setting, edit, applied(setting, [edit]).strengths, text)[0]
 
 
 def _rival(

@@ -149,6 +149,8 @@ class EditResult(Model):
     controls: dict[str, dict[Quadrant, Control]] = {}
     strength_how: Literal["given", "auto", "budget", "none"] = "given"
     """`auto`: chosen on validation; `budget`: what the KL asked for buys; `none`: there is nothing to choose."""
+    forced_kl: Number = None
+    """Mean KL, forced, on the very neutral text on which competitors' costs stand."""
     locality: Locality = Locality()
     """What this edit damages alone; the report's own `locality` is that of all of them."""
     curve: tuple[CurvePoint, ...] = ()

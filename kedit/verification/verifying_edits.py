@@ -80,7 +80,7 @@ def measure_edit(
     around = damage(
         setting, [work], n=options.locality_n, neutral_n=extent.neutral_n, protect=resolved.protect, seed=options.seed
     )
-    shown = rival_figures(setting, edit, rows, rivals, neutral_n=extent.neutral_n, seed=options.seed)
+    shown, cost = rival_figures(setting, edit, rows, rivals, options.seed)
     headline = sample.capped(None, (HEADLINE_QUADRANT,))
     if extent.null_latents and "random_latent" in shown and edit.steps == "prompt":
         p_value = latent_p_value(setting, headline, latents=extent.null_latents, seed=options.seed)
@@ -106,6 +106,7 @@ def measure_edit(
             "pairs": swap.pairs,
             "controls": {name: control for name, control in shown.items() if name != TOGETHER},
             "locality": around.locality(),
+            "forced_kl": cost,
             "curve": settled.curve,
             "plateau": settled.plateau,
             "fluency": written.fluency if written else None,

@@ -35,6 +35,7 @@ NAMES = ("linear_probe", "das_r1")
 def setting(make_setting, monkeypatch):
     monkeypatch.setattr(competing, "STRENGTHS", (0.5, 1.0))
     monkeypatch.setattr(competing, "POSITIONS", 6)
+    monkeypatch.setattr(competing, "COST_POSITIONS", 6)
     monkeypatch.setattr(strengths, "STRENGTHS", (0.5, 1.0))
     monkeypatch.setattr(strengths, "POSITIONS", 6)
     base = make_setting()
@@ -59,8 +60,9 @@ def test_competitors_stand_beside_the_edit_at_their_best_and_at_equal_damage(set
     assert list(rivals) == ["diff_means", "trained_vector", *NAMES]
     rows = measure(setting, {Arm(EDIT): items, **rival_arms(rivals, items)}, named=True)
     rows = told_apart(rows, rivals)
-    shown = rival_figures(setting, edit, rows, rivals, neutral_n=6, seed=0)
+    shown, cost = rival_figures(setting, edit, rows, rivals, 0)
     assert set(shown) == set(rivals)
+    assert cost > 0
     budget = next(point.drift_kl for point in settled.curve if point.chosen)
     for name, rival in rivals.items():
         control = shown[name][HEADLINE]
