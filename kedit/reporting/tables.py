@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -180,6 +181,7 @@ def controls_table(
     several = len(edits) > 1
     columns = [part for name in edits for part in ((name,) if several else ("hit", "edit −", "95 %"))]
     made = table("Controls, same prompts", ("", *columns))
+    made.columns[0].min_width = 16  # ids of many edits must not squeeze the names away
     cells: list[str] = []
     for rate, _ in edits.values():
         cells += [fmt.share(rate.hit if rate else None)] + ([] if several else ["", ""])
@@ -251,10 +253,12 @@ def gates_table(gates: Mapping[str, Gate]) -> Table:
 
 
 def gates_line(gates: Mapping[str, Gate]) -> Text:
-    """What each gate kept, in one line."""
+    """What each gate kept, in one line; of several edits what it kept in all."""
+    counts: dict[str, Counter[str]] = {}
+    for name, gate in gates.items():
+        counts.setdefault(name.rsplit(": ", 1)[-1], Counter()).update(kept=gate.kept, all=gate.kept + gate.dropped)
     text = Text.assemble(("gates       ", "dim"))
-    shown = [f"{fmt.words(name)} {gate.kept:,} of {gate.kept + gate.dropped:,}" for name, gate in gates.items()]
-    return text.append(" · ".join(shown))
+    return text.append(" · ".join(f"{fmt.words(name)} {some['kept']:,} of {some['all']:,}" for name, some in counts.items()))
 
 
 def expectations_table(expectations: Iterable[JudgedExpectation]) -> Table:

@@ -83,7 +83,8 @@ def _compared(report: Report, compared: Mapping[str, Any]) -> list[RenderableTyp
     asked_for = any(name in edit.controls for edit in report.edits for name in EXTRA_CONTROLS)
     alone = len(report.edits) == 1 and any(row.curve for cells in report.edits[0].controls.values() for row in cells.values())
     if not (asked_for or alone):
-        return [beside(tables.controls_table(compared) if compared else None, damage)]
+        controls = tables.controls_table(compared) if compared else None
+        return [controls, damage] if len(compared) > 1 else [beside(controls, damage)]
     wide = []
     for edit in report.edits:
         if edit.controls:
