@@ -7,9 +7,12 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import kedit
+
+Work = Literal["capture", "control", "swap"]
+"""Kinds of work of a model that are measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
+from kedit.bench.report import Work
 from kedit.cli import options
 
 app = options.group("Measure what is claimed.")
+EXAMPLE = Path("ontologies/countries.ttl")
+Ontology = Annotated[Path, typer.Option("--ontology", metavar="FILE", help="RDF/OWL file whose prompts are worked on.")]
+Prompts = Annotated[int | None, typer.Option(min=1, metavar="N", help="Work on N prompts or more, whole carriers of them.")]
+Layers = Annotated[str | None, typer.Option(metavar="A,B,...", help="Hook points, as numbers of blocks; the last is edited.")]
+Repeat = Annotated[int, typer.Option(min=1, metavar="N", help="Measure N times and show the median.")]
 
 
 @app.command("seeds")
@@ -27,11 +33,9 @@ def seeds(
     """Align once per seed and show mean, minimum and maximum of every figure."""
     from kedit.bench.seeds import over_seeds
     from kedit.config import AlignConfig
-    from kedit.errors import InputError
     from kedit.reporting.terminal import print_seeds
 
-    if not all(part.strip().isdecimal() for part in over.split(",")):
-        raise InputError(f"--seeds {over!r} is no list of numbers", advice="Write it as 101,102,103.")
+    seeds = options.numbers("--seeds", over)
     settings = {
         "ontology": ontology,
         "model": model,
@@ -41,7 +45,7 @@ def seeds(
         "device": device,
         "wheel": wheel,
     }
-    document = over_seeds(AlignConfig.load(None, settings), [int(part) for part in over.split(",")])
+    document = over_seeds(AlignConfig.load(None, settings), seeds)
     options.print_json(document) if json else print_seeds(document)
 
 
@@ -53,9 +57,84 @@ def ontology(
 ) -> None:
     """Time a large ontology to slots and prompts, against rdflib and the parser alone; exit 1 if a fact is lost."""
     from kedit.bench.ontology import measure
+
+    _show(measure(triples, repeat), json)
+
+
+def _of_model(work: Work, help: str) -> None:
+    """Add the command for one kind of work of a model."""
+
+    @app.command(work, help=help + "; exit 1 if they differ.")
+    def command(
+        ontology: Ontology = EXAMPLE,
+        model: options.Model = None,
+        prompts: Prompts = None,
+        layers: Layers = None,
+        repeat: Repeat = 3,
+        device: options.Device = None,
+        wheel: options.Wheel = None,
+        json: options.JsonFlag = False,
+    ) -> None:
+        from kedit.bench.suite import measure_model
+        from kedit.config import DEFAULT_MODEL
+
+        document = measure_model(
+            work,
+            ontology,
+            model=model or DEFAULT_MODEL,
+            device=device or "auto",
+            wheel=wheel,
+            prompts=prompts,
+            layers=options.numbers("--layers", layers or ""),
+            repeat=repeat,
+        )
+        _show(document, json)
+
+
+_of_model("capture", "Time the capture of decision states, all hook points in one pass, against one prompt at a time")
+_of_model("control", "Time a step of the control loss on cached prompts, against whole prompts through the whole model")
+_of_model("swap", "Time answers to every swap at two strengths, against one `generate` each")
+
+
+@app.command("train")
+def train(
+    d: Annotated[int, typer.Option("--d", min=1, metavar="N", help="Width of the residual stream.")] = 576,
+    m: Annotated[int, typer.Option("--m", min=1, metavar="N", help="Latents.")] = 8192,
+    k: Annotated[int, typer.Option("--k", min=1, metavar="N", help="Active latents per token.")] = 32,
+    batch: Annotated[int, typer.Option(min=2, metavar="N", help="Tokens per step.")] = 4096,
+    repeat: Repeat = 3,
+    device: options.Device = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Time a training step of the dictionary, against the dense step and its encoder alone; exit 1 if gradients differ."""
+    from kedit.bench.suite import measure_dictionary
+
+    _show(measure_dictionary(d, m, k, batch, repeat, device or "auto"), json)
+
+
+@app.command("all")
+def everything(
+    ontology: Ontology = EXAMPLE,
+    model: options.Model = None,
+    repeat: Repeat = 3,
+    device: options.Device = None,
+    wheel: options.Wheel = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Capture, control, swap, train and ontology, each in a process of its own; exit 1 if a result differs."""
+    from kedit.bench.suite import measure_all
+
+    given = {"--model": model, "--device": device, "--wheel": wheel}
+    common = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    often = ["--repeat", str(repeat)]
+    where = [] if device is None else ["--device", device]
+    works = {work: ["--ontology", str(ontology), *common, *often] for work in get_args(Work)}
+    _show(measure_all({**works, "train": [*where, *often], "ontology": []}), json)
+
+
+def _show(document: dict[str, Any], json: bool) -> None:
     from kedit.reporting.bench import print_bench
 
-    document = measure(triples, repeat)
     options.print_json(document) if json else print_bench(document)
     if not all(row["equal"] for row in document["results"]):
         raise typer.Exit(1)

@@ -62,6 +62,16 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def numbers(option: str, text: str) -> tuple[int, ...]:
+    """`"1,2"` as `(1, 2)`; InputError for anything else."""
+    from kedit.errors import InputError
+
+    parts = listed(text)
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(f"{option} {text!r} is no list of numbers", advice="Write it as 101,102,103.")
+    return tuple(map(int, parts))
+
+
 def with_reading(command: Callable[..., None]) -> Callable[..., None]:
     """Add the shared options on how an ontology is read to a command, in the place of its parameter `reading`.
 

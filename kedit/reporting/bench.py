@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,8 +15,7 @@ from kedit.reporting.terminal import show
 
 def render_bench(document: Mapping[str, Any]) -> RenderableType:
     """Seconds, ratios, memory and whether results agree, one line a measurement; then what the figures mean."""
-    work = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in document["workload"].items())
-    table = tables.table(f"Benchmark: {work}", ("work", "kedit s", "naive s", "ratio", "of floor", "peak MiB", "equal"))
+    table = tables.table("Benchmark", ("work", "kedit s", "naive s", "ratio", "of floor", "peak MiB", "equal"))
     for row in document["results"]:
         table.add_row(
             row["name"],
@@ -27,7 +26,22 @@ def render_bench(document: Mapping[str, Any]) -> RenderableType:
         )
     machine = document["machine"]
     about = f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, kedit {machine['kedit']}"
-    return Group(table, *(Text(line, style="dim") for line in (*document["notes"], about)))
+    notes = (*_workload(document["workload"]), *document["notes"], about)
+    return Group(table, *(Text(line, style="dim") for line in notes))
+
+
+def _workload(workload: Mapping[str, Any]) -> Iterator[str]:
+    """What was worked on: a line, or of several benchmarks a line each."""
+    plain = {name: value for name, value in workload.items() if not isinstance(value, Mapping)}
+    if plain:
+        yield ", ".join(f"{name.replace('_', ' ')} {_said(value)}" for name, value in plain.items())
+    for name, value in workload.items():
+        if isinstance(value, Mapping):
+            yield f"{name}: {next(_workload(value))}"
+
+
+def _said(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from kedit.machine import fast_training
 from kedit.progress import progress
 from kedit.sae.dictionary import FreeBank
-from kedit.sae.sparse import Revival, Weights, sparse_step
+from kedit.sae.sparse import Revival, Step, Weights, sparse_step
 
 CHUNK = 4096
 """Rows encoded at a time outside training: bounds memory at CHUNK x F floats."""
@@ -71,7 +71,7 @@ def pretrain(
     n_held = min(max(1, int(len(order) * HELD_OUT)), HELD_OUT_MOST)
     held, kept = order[:n_held], order[n_held:]
     scale, mean, variance = _statistics(x, kept)
-    weights = _initial(n_free, mean, generator)
+    weights = initial(n_free, mean, generator)
     _train(x, kept, weights, scale, variance, _Schedule(k, steps, batch, lr), generator, label)
     # relu is homogeneous, so the input's scale moves into biases and thresholds alone and decoder rows keep their unit norm
     bank = FreeBank(
@@ -141,11 +141,45 @@ def _statistics(x: Tensor, rows: Tensor) -> tuple[float, Tensor, float]:
     return scale, (scale * mean).float(), max(scale**2 * variance, 1e-12)
 
 
-def _initial(n_free: int, mean: Tensor, generator: torch.Generator) -> Weights:
+def initial(n_free: int, mean: Tensor, generator: torch.Generator) -> Weights:
     """Random unit decoder rows, the encoder its transpose, b_dec the mean."""
     decoder = torch.randn(n_free, len(mean), generator=generator).to(mean.device)
     decoder /= decoder.norm(dim=1, keepdim=True)
     return Weights(decoder.clone(), torch.zeros(n_free, device=mean.device), decoder, mean.clone())
+
+
+class Training:
+    """A dictionary in training: weights, which `step` trains in place, optimiser, and what goes from one step to the next."""
+
+    def __init__(self, weights: Weights, k: int, variance: float) -> None:
+        self.weights = weights
+        self.idle = torch.zeros(len(weights.b_enc), device=weights.b_enc.device)
+        """Tokens since each latent fired."""
+        self._k, self._variance, self._guess = k, variance, 0.0
+        self._optimizer = torch.optim.Adam(list(weights), betas=(0.9, 0.999), eps=1e-8, fused=True)
+
+    @property
+    def dead(self) -> Tensor:
+        """bool [m]: latents that have been silent for too long."""
+        return self.idle > DEAD_AFTER
+
+    def step(self, x: Float[Tensor, "B d"], lr: float) -> Step:
+        """One step on scaled activations at a rate."""
+        weights = self.weights
+        revival = Revival(self.dead, k=2 * self._k, rows=max(1, len(x) // 8))
+        result = sparse_step(weights, x, self._k, self._variance, revival, self._guess)
+        self._guess = GUESS * result.active.values.min().item() if len(result.active.values) else 0.0
+        _project(result.gradient.decoder, weights.decoder)
+        for weight, gradient in zip(weights, result.gradient, strict=True):
+            weight.grad = gradient
+        self._optimizer.param_groups[0]["lr"] = lr
+        self._optimizer.step()
+        for weight in weights:
+            weight.grad = None
+        weights.decoder.div_(weights.decoder.norm(dim=1, keepdim=True).clamp_min(1e-8))
+        self.idle += len(x)
+        self.idle[result.active.latents] = 0
+        return result
 
 
 def _train(
@@ -159,27 +193,12 @@ def _train(
     label: str,
 ) -> None:
     """Train the weights in place on scaled rows of x."""
-    optimizer = torch.optim.Adam(list(weights), lr=schedule.lr, betas=(0.9, 0.999), eps=1e-8, fused=True)
-    idle = torch.zeros(len(weights.b_enc), device=x.device)
-    guess = 0.0
+    training = Training(weights, schedule.k, variance)
     batches = _batches(rows, schedule.batch, generator)
     with fast_training(), progress(label, schedule.steps, "step") as advance:
         for step in range(schedule.steps):
-            chosen = next(batches).to(x.device)
-            revival = Revival(idle > DEAD_AFTER, k=2 * schedule.k, rows=max(1, len(chosen) // 8))
-            result = sparse_step(weights, x[chosen].float() * scale, schedule.k, variance, revival, guess)
-            guess = GUESS * result.active.values.min().item() if len(result.active.values) else 0.0
-            _project(result.gradient.decoder, weights.decoder)
-            for weight, gradient in zip(weights, result.gradient, strict=True):
-                weight.grad = gradient
-            optimizer.param_groups[0]["lr"] = schedule.rate(step)
-            optimizer.step()
-            weights.decoder.div_(weights.decoder.norm(dim=1, keepdim=True).clamp_min(1e-8))
-            idle += len(chosen)
-            idle[result.active.latents] = 0
-            advance(1, f"unexplained {result.loss.item():.3f}, dead {int((idle > DEAD_AFTER).sum())}")
-    for weight in weights:
-        weight.grad = None
+            result = training.step(x[next(batches).to(x.device)].float() * scale, schedule.rate(step))
+            advance(1, f"unexplained {result.loss.item():.3f}, dead {int(training.dead.sum())}")
 
 
 def _project(gradient: Tensor, decoder: Tensor) -> None:

@@ -41,13 +41,18 @@ def batches(setting: Setting, prompts: Sequence[Prompt], label: str, most: int =
 
 def edited_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads]) -> list[str]:
     """Greedy answers of the prompts at `rows` (which may repeat) with decision states `x` [n, d]."""
+    return [setting.lm.decode(ids) for ids in edited_answers(setting, prefix, rows, x, reads)]
+
+
+def edited_answers(setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads]) -> list[list[int]]:
+    """`edited_texts` as token ids."""
 
     def some(part: Prefix, chosen: slice) -> list[list[int]]:
         state = part.states[setting.sae.layer]
         done, limit = stopping(reads[chosen], setting.decoders)
         return setting.continuation.greedy(part, x[chosen].to(state), done, limit)
 
-    return _in_chunks(setting, prefix, rows, some)
+    return _in_chunks(prefix, rows, some)
 
 
 def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Sequence[Reads]) -> list[str]:
@@ -56,19 +61,16 @@ def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Seq
     def some(part: Prefix, chosen: slice) -> list[list[int]]:
         return greedy_base(setting.lm, part, *stopping(reads[chosen], setting.decoders))
 
-    return _in_chunks(setting, prefix, rows, some)
+    return [setting.lm.decode(ids) for ids in _in_chunks(prefix, rows, some)]
 
 
-def _in_chunks(
-    setting: Setting, prefix: Prefix, rows: Sequence[int], some: Callable[[Prefix, slice], list[list[int]]]
-) -> list[str]:
+def _in_chunks(prefix: Prefix, rows: Sequence[int], some: Callable[[Prefix, slice], list[list[int]]]) -> list[list[int]]:
     size = max(16, CELLS_PER_CALL // prefix.mask.shape[1])
-    texts: list[str] = []
+    answers: list[list[int]] = []
     for start in range(0, len(rows), size):
         chosen = slice(start, start + size)
-        part = prefix.rows(torch.tensor(rows[chosen], device=prefix.mask.device))
-        texts += [setting.lm.decode(ids) for ids in some(part, chosen)]
-    return texts
+        answers += some(prefix.rows(torch.tensor(rows[chosen], device=prefix.mask.device)), chosen)
+    return answers
 
 
 def merged(reads: Sequence[Reads]) -> Reads:

@@ -15,12 +15,12 @@ from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.curriculum.slots import SlotMap
 from kedit.editing.recipe import When
 from kedit.editing.resolving import ResolvedEdit
-from kedit.lm.continuation import Continuation, read_prefix
+from kedit.lm.capture import capture_decisions
+from kedit.lm.continuation import Continuation
 from kedit.lm.knowledge import Knowledge
 from kedit.lm.model import LanguageModel
-from kedit.lm.reading import Decoder, batches_by_carrier
+from kedit.lm.reading import Decoder
 from kedit.ontology.model import Ontology, Role, Split
-from kedit.progress import progress
 from kedit.sae.competitors import Competitor
 from kedit.sae.dictionary import AlignedSAE
 
@@ -157,10 +157,7 @@ def states_of(setting: Setting, prompts: Sequence[Prompt], label: str = "reading
     found: dict[str, Tensor] = {}
     if missing:
         ids = setting.lm.encode_batch([prompt.text for prompt in missing])
-        with progress(label, len(missing), "prompt") as advance:
-            for index in batches_by_carrier([prompt.carrier for prompt in missing], [len(row) for row in ids]):
-                states = read_prefix(setting.lm, [ids[i] for i in index], [setting.sae.layer]).states[setting.sae.layer]
-                found.update(zip((missing[i].id for i in index), states.float().cpu(), strict=True))
-                advance(len(index))
+        states = capture_decisions(setting.lm, ids, [prompt.carrier for prompt in missing], [setting.sae.layer], label)
+        found.update(zip((prompt.id for prompt in missing), states[setting.sae.layer], strict=True))
     rows = [found[prompt.id] if prompt.id in found else setting.states[prompt.id] for prompt in prompts]
     return torch.stack(rows).float() if rows else torch.empty(0, setting.sae.d)
