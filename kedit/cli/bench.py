@@ -18,6 +18,38 @@ Layers = Annotated[str | None, typer.Option(metavar="A,B,...", help="Hook points
 Repeat = Annotated[int, typer.Option(min=1, metavar="N", help="Measure N times and show the median.")]
 
 
+@app.callback(invoke_without_command=True)
+def bench(
+    context: typer.Context,
+    scaling: Annotated[bool, typer.Option("--scaling", help="Cost against prompts, relations, hook points and latents.")] = False,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="With --scaling: draw it, as SVG or PNG.")] = None,
+    repeat: Repeat = 3,
+    json: options.JsonFlag = False,
+) -> None:
+    """Measure what is claimed."""
+    if scaling:
+        _scaling(picture, repeat, json)
+
+
+def _scaling(picture: Path | None, repeat: int, json: bool) -> None:
+    import tempfile
+
+    from kedit.bench.scaling import measure_scaling
+    from kedit.errors import InputError
+    from kedit.files import require_writable
+    from kedit.reporting.bench import print_scaling, save_scaling
+
+    if picture is not None:
+        if picture.suffix not in (".svg", ".png"):
+            raise InputError(f"--picture {picture}: neither .svg nor .png", advice="Name a file that ends in one of them.")
+        require_writable(picture)
+    with tempfile.TemporaryDirectory(prefix="kedit-bench-") as folder:
+        document = measure_scaling(Path(folder), repeat)
+    if picture is not None:
+        save_scaling(document, picture)
+    options.print_json(document) if json else print_scaling(document)
+
+
 @app.command("seeds")
 def seeds(
     ontology: Annotated[Path, typer.Option("--ontology", metavar="FILE", help="RDF/OWL file to bind.")],

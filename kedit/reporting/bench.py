@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from kedit.files import atomic
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
 from kedit.reporting.terminal import show
@@ -24,10 +26,12 @@ def render_bench(document: Mapping[str, Any]) -> RenderableType:
             f"{row['peak_memory'] / 2**20:,.0f}",
             Text("yes", style="green") if row["equal"] else Text("NO", style="bold red"),
         )
-    machine = document["machine"]
-    about = f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, kedit {machine['kedit']}"
-    notes = (*_workload(document["workload"]), *document["notes"], about)
+    notes = (*_workload(document["workload"]), *document["notes"], _about(document["machine"]))
     return Group(table, *(Text(line, style="dim") for line in notes))
+
+
+def _about(machine: Mapping[str, Any]) -> str:
+    return f"{machine['system']}, {machine['cores']} cores, Python {machine['python']}, kedit {machine['kedit']}"
 
 
 def _workload(workload: Mapping[str, Any]) -> Iterator[str]:
@@ -46,6 +50,29 @@ def _said(value: Any) -> str:
 
 def _number(value: float | None, form: str, unit: str = "") -> str:
     return fmt.MISSING if value is None else f"{value:{form}}{unit}"
+
+
+def render_scaling(document: Mapping[str, Any]) -> RenderableType:
+    """Seconds at every size, one line for each thing that grows, and the exponent of its growth."""
+    table = tables.table("Cost against size", ("grows", "work", "exponent", "seconds at size"))
+    for axis in document["axes"]:
+        points = ", ".join(f"{point['seconds']:.3g} at {point['size']:,}" for point in axis["points"])
+        table.add_row(axis["axis"], axis["work"], f"{axis['exponent']:.2f}", points)
+    return Group(table, *(Text(line, style="dim") for line in (*document["notes"], _about(document["machine"]))))
+
+
+def print_scaling(document: Mapping[str, Any]) -> None:
+    """Print a `kedit.scaling/1`."""
+    show(render_scaling(document))
+
+
+def save_scaling(document: Mapping[str, Any], path: Path) -> None:
+    """Draw a `kedit.scaling/1` into an SVG or PNG file."""
+    from kedit.reporting.figures import scaling_figure
+
+    figure = scaling_figure(document)
+    with atomic(path) as temporary:
+        temporary.write_bytes(figure.png() if path.suffix == ".png" else figure.file.encode())
 
 
 def print_bench(document: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from kedit.reporting.figures.damage import damage_figure
 from kedit.reporting.figures.layers import layer_figure
 from kedit.reporting.figures.matrix import confusion_figure, pair_figure, pair_text
 from kedit.reporting.figures.outcomes import outcome_figure
+from kedit.reporting.figures.scaling import scaling_figure
 from kedit.reporting.figures.svg import Figure
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "outcome_figure",
     "pair_figure",
     "pair_text",
+    "scaling_figure",
     "strength_figure",
     "tradeoff_figure",
 ]
