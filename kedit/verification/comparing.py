@@ -259,7 +259,8 @@ def _damage(a: Locality, b: Locality) -> dict[str, Change]:
             if one and other:
                 both = change(one.mean, other.mean, one.ci, other.ci, one.n, other.n, bounds=None)
                 found[f"drift_kl {corpus} {kind}"] = both
-                found[f"drift_kl_p95 {corpus} {kind}"] = change(one.p95, other.p95, n_a=one.n, n_b=other.n)
+                tails = change(one.p95, other.p95, one.p95_ci, other.p95_ci, one.n, other.n, bounds=None)
+                found[f"drift_kl_p95 {corpus} {kind}"] = tails
     found = dict(sorted(found.items()))  # sets of names have no order of their own
     for key in ("scope_leak", "scope_miss", "read_back"):
         found[key] = change(getattr(a, key), getattr(b, key))

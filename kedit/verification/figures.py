@@ -238,6 +238,7 @@ class Drift(Model):
     mean: Number
     p95: Number
     ci: Interval = (None, None)
+    p95_ci: Interval = (None, None)
     n: int = 0
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS, RUN_METRICS
 from kedit.editing.recipe import Expectation
 from kedit.editing.resolving import ResolvedRecipe
 from kedit.verification.applying import Applied, applied
-from kedit.verification.binding import accuracy, false_positives, relation_auroc
+from kedit.verification.binding import accuracy, false_positives, worst_auroc
 from kedit.verification.competing import check_controls
 from kedit.verification.figures import Gate, Locality
 from kedit.verification.locality import NEUTRAL_N, damage
@@ -20,7 +18,6 @@ from kedit.verification.outcomes import SwapRow
 from kedit.verification.readings import binding_readings
 from kedit.verification.report import CHOSEN_ON, Evaluation, Protocol, Report, RunInfo
 from kedit.verification.setting import Setting
-from kedit.verification.statistics import Estimate
 from kedit.verification.strengths import settle
 from kedit.verification.verdict import Measured, Measurements, judge
 from kedit.verification.verifying_edits import EditMeasured, Extent, measure_edit
@@ -120,8 +117,7 @@ def run_numbers(setting: Setting, expect: Iterable[Expectation], seed: int) -> l
         value = accuracy(readings, quadrant, seed=seed)
         found.append(Measured("binding_accuracy", value, on=quadrant))
         if quadrant == HEADLINE_QUADRANT and value.n:
-            worst = float(np.min(list(relation_auroc(readings, quadrant).values())))  # NaN, if one of them is
-            found.append(Measured("auroc", Estimate(worst, worst, worst, value.n, value.subjects)))
+            found.append(Measured("auroc", worst_auroc(readings, quadrant, seed=seed)))
     return found
 
 
