@@ -58,7 +58,7 @@ def applied(setting: Setting, edits: Sequence[ResolvedEdit], id: str | None = No
 
 
 class Scopes:
-    """Which edits' lexical scopes cover which texts; scopes are made once."""
+    """Which edits' lexical scopes cover which texts; scopes are made once, and know no held-out carrier."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -74,7 +74,7 @@ class Scopes:
 
     def _of(self, edit: ResolvedEdit) -> LexicalScope | None:
         if edit not in self._made:
-            self._made[edit] = scope_of(edit, self._setting.ontology, self._setting.prompts.carriers)
+            self._made[edit] = scope_of(edit, self._setting.ontology, self._setting.known_carriers)
         return self._made[edit]
 
 

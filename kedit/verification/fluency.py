@@ -67,7 +67,7 @@ def fluency(setting: Setting, work: Applied, items: Sequence[Item], *, seed: int
     recipe = ResolvedRecipe("fluency", work.numbered)
     base, made, losses = [], [], []
     with (
-        edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.prompts.carriers) as model,
+        edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.known_carriers) as model,
         progress(f"fluency of {work.id or 'all edits'}", len(prompts), "prompt") as advance,
     ):
         for start in range(0, len(prompts), ROWS_PER_CALL):
