@@ -101,7 +101,7 @@ def bootstrap_ci(
     for group in range(n_groups):
         statistics[:, group] = _weighted_means(x[g == group], a[g == group], b[g == group], weights_a, weights_b)
     drawn = statistics[~np.isnan(statistics).all(axis=1)]
-    low, high = _cautious(*np.quantile(np.nanmean(drawn, axis=1), (0.025, 0.975)), subjects, bounds)
+    low, high = _cautious(np.quantile(np.nanmean(drawn, axis=1), (0.025, 0.975)), subjects, bounds)
     # Percentiles may miss the value itself when a few clusters carry it all; an interval that excludes its own estimate misleads.
     return Estimate(value, min(low, value), max(high, value), int(x.size), subjects)
 
@@ -158,7 +158,7 @@ def bootstrap_statistic(
     drawn = drawn[np.isfinite(drawn)]
     if not drawn.size:
         return Estimate(value, NAN, NAN, size, subjects)
-    low, high = _cautious(*np.quantile(drawn, (0.025, 0.975)), subjects, bounds)
+    low, high = _cautious(np.quantile(drawn, (0.025, 0.975)), subjects, bounds)
     return Estimate(value, min(low, value), max(high, value), size, subjects)
 
 
@@ -255,12 +255,13 @@ def _never_varied(value: float, subjects: int, bounds: tuple[float, float] | Non
     return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
 
 
-def _cautious(low: float, high: float, subjects: int, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """Ends that claim no more than a sample without any exception would."""
+def _cautious(ends: Floats, subjects: int, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Ends [2] that claim no more than a sample without any exception would."""
+    low, high = map(float, ends)
     if bounds is None:
-        return float(low), float(high)
+        return low, high
     least, most = (_never_varied(bound, subjects, bounds) for bound in bounds)
-    return min(float(low), most[0]), max(float(high), least[1])
+    return min(low, most[0]), max(high, least[1])
 
 
 def _one_subject(value: float, bounds: tuple[float, float] | None) -> tuple[float, float]:

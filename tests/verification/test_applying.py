@@ -1,4 +1,4 @@
-"""Edits at work on states: what scopes know of carriers."""
+"""Edits at work on states: what scopes know of carriers, and which prompts an edit is for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from kedit.curriculum.prompts import Prompt
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import resolve
 from kedit.verification import fluency, stepwise
-from kedit.verification.applying import Scopes
+from kedit.verification.applying import Scopes, is_for, is_not_for
 from kedit.verification.controls import Arm
 from kedit.verification.items import sample_items
 
@@ -54,3 +55,30 @@ def test_neither_does_an_edited_model_that_is_measured(make_setting, module, mon
     else:
         stepwise.stepwise_rows(setting, Arm("edit"), items, None, named=True)
     assert {carrier.split for carrier in known} == {"train", "valid"}
+
+
+def prompt(setting, relation, subject):
+    slots = (setting.slots.index(EX + relation),) if relation else ()
+    return Prompt(
+        "p", "", EX + relation if relation else None, EX + subject if subject else None, (), "c", "heldout", "test", slots, None
+    )
+
+
+@pytest.mark.parametrize(
+    ("relation", "subject", "swap", "made"),
+    [
+        ("hasCapital", "Norway", "for", "either"),
+        ("hasCapital", "Egypt", "not", "not"),
+        ("hasContinent", "Norway", "not", "not"),
+        (None, "Norway", "not", "for"),
+        (None, "Egypt", "not", "not"),
+        (None, None, "not", "not"),
+    ],
+)
+def test_which_prompts_an_edit_is_for(make_setting, relation, subject, swap, made):
+    setting = make_setting()
+    asked = prompt(setting, relation, subject)
+    for keys, expected in ((SWAP, swap), ({"op": "set", "slot": "ex:hasCapital"}, made)):
+        edit = edit_of(setting, **keys, scope=NORWAY)
+        found = (is_for(asked, edit), is_not_for(asked, edit))
+        assert found == {"for": (True, False), "not": (False, True), "either": (False, False)}[expected]
