@@ -293,6 +293,8 @@ def fluency_line(name: str, fluency: Fluency) -> Text:
     text.append(fmt.with_interval(ratio.value, ratio.ci) if ratio else fmt.MISSING)
     text.append(f" ({fmt.nats(fluency.perplexity_base)} before) · repetition ")
     text.append(f"{fmt.share(repeated.value if repeated else None)} ({fmt.share(fluency.repetition_base)} before)")
+    if fluency.ended_edited and fluency.ended_base:
+        text.append(f" · ended at once {fmt.share(fluency.ended_edited.value)} ({fmt.share(fluency.ended_base.value)} before)")
     return text.append(f" · n {fluency.n}", "dim")
 
 

@@ -202,10 +202,16 @@ class Control(Rate):
 
 
 class Fluency(Model):
-    """Edited text going on: perplexity under the base model against that of its own text, and how much it repeats itself."""
+    """Edited text going on: perplexity under the base model against that of its own text, and how much it repeats itself.
+
+    Both are over texts that go on, with the edit and without; where the edit ends many more at once they are left out.
+    """
 
     n: int = 0
     subjects: int = 0
+    ended_base: Share | None = None
+    """Texts of the unedited model that end with the answer, of all that were written."""
+    ended_edited: Share | None = None
     perplexity_base: Number = None
     perplexity_edited: Number = None
     perplexity_ratio: Share | None = None

@@ -8,7 +8,7 @@ from kedit.reporting import format as fmt
 from kedit.reporting import terminal
 from kedit.reporting.html import evaluation_page, report_page
 from kedit.reporting.scope import own_prompts_lines, scope_rows, scope_table
-from kedit.verification.figures import Gate, Locality, OwnPrompts, Rate, Share
+from kedit.verification.figures import Fluency, Gate, Locality, OwnPrompts, Rate, Share
 
 LEAK, MISS = Share(value=0.125, ci=(0.02, 0.31), n=40), Share(value=0.0, ci=(0.0, 0.09), n=38)
 NOTE = "old and new answer share a text: 2; answer stands in the prompt: 1"
@@ -59,3 +59,14 @@ def test_own_prompts_say_where_the_edit_fires_and_what_was_left_out(own, rich):
     for shown in (text, page):
         assert NOTE in " ".join(shown.split())
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_texts_that_end_at_once_are_shown_before_and_after(rich):
+    fluency = Fluency(n=0, ended_base=Share(value=0.125, n=48), ended_edited=Share(value=0.875, ci=(0.7, 0.95), n=48))
+    report = rich.model_copy(update={"edits": (rich.edits[0].model_copy(update={"fluency": fluency}),)})
+    text = " ".join(terminal.to_text(terminal.render_report(report)).split())
+    assert "perplexity × –" in text
+    assert "ended at once 0.88 (0.12 before)" in text
+    page = report_page(report)
+    assert "texts that end with the answer" in page
+    assert "0.88" in page

@@ -48,6 +48,7 @@ def test_a_report_holds_rows_controls_damage_and_a_verdict(make_setting, tmp_pat
     assert edit.quadrants[HEADLINE].n == 3
     assert [point.strength for point in edit.curve] == list(STRENGTHS)
     assert edit.transcripts[0].after == next(r.text for r in rows if r.control == "edit" and r.text == edit.transcripts[0].after)
+    assert report.gates["went_on"].kept + report.gates["went_on"].dropped == edit.fluency.ended_base.n
     assert report.gates["fired"].kept + report.gates["fired"].dropped == sum(row.control == "edit" for row in rows)
     assert {row.edit for row in rows} == {"one"}
     report.save(tmp_path / "report.json")
