@@ -112,7 +112,7 @@ def test_the_published_objective_binds_and_its_read_back_is_measured(
     assert min(slot["balanced_accuracy"] for slot in about["slots"]) > 0.8
     assert evaluation.binding.quadrants["seen_template_seen_subject"].accuracy > 0.4
     assert evaluation.locality.read_back is not None
-    assert evaluation.locality.read_back > 0.05
+    assert (evaluation.locality.read_back.value or 0.0) > 0.05
     assert evaluation.dictionary is not None
     assert evaluation.dictionary.explained_variance == about["dictionary"]["explained_variance"]
     with run.edit({"kedit": 1, "name": "nothing", "run": "run", "edits": []}) as model:

@@ -87,7 +87,7 @@ def _figures(evaluations: Iterable[Evaluation]) -> dict[str, list[float | None]]
             if HEADLINE_QUADRANT in cells:
                 add(f"control {name} (macro)", cells[HEADLINE_QUADRANT].hit_macro)
         locality = evaluation.locality
-        add("read-back error", locality.read_back)
+        add("read-back error", locality.read_back.value if locality.read_back else None)
         for name, kept in locality.retention.items():
             add(f"retention {name}, scoped", kept.scoped.value if kept.scoped else None)
             add(f"retention {name}, forced", kept.forced.value if kept.forced else None)

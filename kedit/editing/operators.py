@@ -68,6 +68,12 @@ def gate(edit: ResolvedEdit, u: Slots, threshold: Float[Tensor, " K"]) -> Bool[T
     return u[..., edit.slot] > threshold[edit.slot]
 
 
+def gates(edits: Sequence[ResolvedEdit], u: Float[Tensor, "n K"], threshold: Float[Tensor, " K"]) -> Bool[Tensor, "n E"]:
+    """Which edits' gates are open where, whatever their scopes say."""
+    open_ = [gate(edit, u, threshold) for edit in edits]
+    return torch.stack(open_, dim=1) if open_ else torch.ones(len(u), 0, dtype=torch.bool, device=u.device)
+
+
 def combine(u: Slots, edited: Sequence[Slots]) -> Slots:
     """Change of u by several edits at once: the sum of what each of them alone changes."""
     return torch.stack([each - u for each in edited]).sum(0) if edited else torch.zeros_like(u)
@@ -94,9 +100,8 @@ def recipe_delta(
     eligible: Bool[Tensor, "n E"] | None = None,
 ) -> Fired:
     """What a recipe adds to states with reads `u`: edits fire where they are `eligible` (scope, step) and their gate is open."""
-    allowed = torch.ones(len(u), len(edits), dtype=torch.bool, device=u.device) if eligible is None else eligible
-    gates = [gate(edit, u, threshold) & allowed[:, i] for i, edit in enumerate(edits)]
-    return fired_delta(edits, strengths, u, D, torch.stack(gates, dim=1) if gates else allowed)
+    open_ = gates(edits, u, threshold)
+    return fired_delta(edits, strengths, u, D, open_ if eligible is None else open_ & eligible)
 
 
 def fired_delta(

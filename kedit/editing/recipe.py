@@ -39,8 +39,8 @@ _CORPORA_OF: dict[str, tuple[str, ...]] = {
     "drift_kl": ("neutral", "other_relations", "other_subjects"),
     "drift_kl_p95": ("neutral", "other_relations", "other_subjects"),
     "retention": ("other_relations", "other_subjects", "same_relation"),
-    "scope_leak": (OWN_PROMPTS,),
-    "scope_miss": (OWN_PROMPTS,),
+    "scope_leak": ("other_relations", "other_subjects", "negatives", OWN_PROMPTS),
+    **dict.fromkeys(("scope_miss", "subject_leak", "subject_miss", "gate_leak", "gate_miss"), (OWN_PROMPTS,)),
 }
 
 

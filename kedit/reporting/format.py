@@ -33,6 +33,17 @@ class Shares(Protocol):
     def derailed(self) -> float | None: ...
 
 
+class Counted(Protocol):
+    """Anything with a value, its interval and the items that it is over."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def ci(self) -> tuple[float | None, float | None]: ...
+    @property
+    def n(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One outcome's stretch of a bar: from `start`, `width` long, both in the bar's units."""
@@ -73,6 +84,14 @@ def interval(ci: Sequence[float | None], digits: int = 2) -> str:
 def with_interval(value: float | None, ci: Sequence[float | None]) -> str:
     """`0.88 [0.84, 0.91]`."""
     return f"{share(value)} {interval(ci)}".rstrip()
+
+
+def counted(found: Counted | None, digits: int = 2) -> str:
+    """`0.00 [0.00, 0.04] of 99`; with three digits for what is no share."""
+    if found is None:
+        return MISSING
+    value = share(found.value) if digits == 2 else nats(found.value)
+    return f"{value} {interval(found.ci, digits)}".rstrip() + f" of {found.n:,}"
 
 
 def measured(metric: str, value: float | None, ci: Sequence[float | None] = (None, None)) -> str:

@@ -16,6 +16,7 @@ from kedit.reporting import figures as draw
 from kedit.reporting import format as fmt
 from kedit.reporting import sections
 from kedit.reporting.figures import Figure
+from kedit.reporting.scope import own_rows, scope_rows
 from kedit.reporting.tables import VERDICT_MARK
 from kedit.verification.report import Evaluation, Report
 
@@ -130,5 +131,5 @@ def _environment() -> Environment:
         loader=FunctionLoader(lambda name: (files("kedit.reporting") / "pages" / name).read_text(encoding="utf-8")),
         finalize=lambda value: fmt.legal(value) if type(value) is str else value,
     )
-    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text}
+    environment.globals |= {"fmt": fmt, "pair_text": draw.pair_text, "scope_rows": scope_rows, "own_rows": own_rows}
     return environment

@@ -22,7 +22,6 @@ from kedit.verification.figures import (
     Knowledge,
     Layer,
     Locality,
-    OwnPrompts,
     Pair,
     Plateau,
     Rate,
@@ -235,8 +234,6 @@ def damage_table(locality: Locality) -> Table:
     for corpus, pair in locality.drift_kl.items():
         cells = [f"{fmt.nats(d.mean)} ({fmt.nats(d.p95)})" if d else fmt.MISSING for d in (pair.scoped, pair.forced)]
         made.add_row(Text(f"KL {fmt.words(corpus)} (p95)"), *cells)
-    made.add_row("scope, leak / miss", f"{fmt.share(locality.scope_leak)} / {fmt.share(locality.scope_miss)}", "")
-    made.add_row("read-back error", fmt.nats(locality.read_back), "")
     moved = {name: value for name, value in locality.moved_slots.items() if value is not None}
     if moved:
         name = max(moved, key=lambda term: abs(moved[term]))
@@ -296,17 +293,9 @@ def fluency_line(name: str, fluency: Fluency) -> Text:
     text.append(fmt.with_interval(ratio.value, ratio.ci) if ratio else fmt.MISSING)
     text.append(f" ({fmt.nats(fluency.perplexity_base)} before) · repetition ")
     text.append(f"{fmt.share(repeated.value if repeated else None)} ({fmt.share(fluency.repetition_base)} before)")
+    if fluency.ended_edited and fluency.ended_base:
+        text.append(f" · ended at once {fmt.share(fluency.ended_edited.value)} ({fmt.share(fluency.ended_base.value)} before)")
     return text.append(f" · n {fluency.n}", "dim")
-
-
-def own_prompts_line(name: str, own: OwnPrompts) -> Text:
-    """What an edit does on the recipe's own prompts, in one line."""
-    text = Text.assemble(("own prompts ", "dim"), f"{name}  leak {fmt.share(own.scope_leak.value)} of {own.scope_leak.n}")
-    text.append(f" · miss {fmt.share(own.scope_miss.value)} of {own.scope_miss.n}")
-    for what, found in (("hit, known", own.known), ("all facts", own.all_facts)):
-        if found:
-            text.append(f" · {what} {fmt.share(found.hit)} of {found.n}")
-    return text
 
 
 def interference_line(name: str, together: Interference) -> Text:

@@ -17,6 +17,7 @@ from rich.tree import Tree
 from kedit.editing.metric_names import EXTRA_CONTROLS, HEADLINE_QUADRANT
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
+from kedit.reporting.scope import own_prompts_lines, read_back_line, scope_table
 from kedit.verification.figures import Knowledge, Rate, SwapQuadrant
 from kedit.verification.report import EditResult, Evaluation, Report, RunInfo
 
@@ -47,6 +48,7 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
         ]
     damage = tables.damage_table(evaluation.locality) if _has_locality(evaluation) else None
     parts.append(beside(damage, tables.gates_table(evaluation.gates) if evaluation.gates else None))
+    parts.append(_together(scope_table(evaluation.locality), read_back_line(evaluation.locality)))
     return _page(parts)
 
 
@@ -62,11 +64,12 @@ def render_report(report: Report) -> RenderableType:
     parts += [
         _together(*swaps, tables.outcome_legend()) if edits else None,
         *_compared(report, compared),
+        _together(scope_table(report.locality), read_back_line(report.locality)),
         tables.transcripts_table(edits[0].transcripts) if edits and edits[0].transcripts else None,
         _together(
             *(tables.curve_line(edit.id, edit.curve, edit.plateau) for edit in edits if edit.curve),
             *(tables.fluency_line(edit.id, edit.fluency) for edit in edits if edit.fluency),
-            *(tables.own_prompts_line(edit.id, edit.own_prompts) for edit in edits if edit.own_prompts),
+            *(line for edit in edits if edit.own_prompts for line in own_prompts_lines(edit.id, edit.own_prompts)),
             *(tables.interference_line(edit.id, edit.together) for edit in edits if edit.together),
             *(Text.assemble(("note        ", "dim"), f"{edit.id}  {note}") for edit in edits for note in edit.notes),
             *(Text.assemble(("note        ", "dim"), note) for note in report.notes),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
-from kedit.editing.operators import recipe_delta, strength_of
+from kedit.editing.operators import gates, recipe_delta, strength_of
 from kedit.editing.resolving import ResolvedEdit
 from kedit.editing.scope import LexicalScope, scope_of
 from kedit.verification.setting import Setting
@@ -58,7 +58,7 @@ def applied(setting: Setting, edits: Sequence[ResolvedEdit], id: str | None = No
 
 
 class Scopes:
-    """Which edits' lexical scopes cover which texts; scopes are made once."""
+    """Which edits' lexical scopes cover which texts; scopes are made once, and know no held-out carrier."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -74,7 +74,7 @@ class Scopes:
 
     def _of(self, edit: ResolvedEdit) -> LexicalScope | None:
         if edit not in self._made:
-            self._made[edit] = scope_of(edit, self._setting.ontology, self._setting.prompts.carriers)
+            self._made[edit] = scope_of(edit, self._setting.ontology, self._setting.known_carriers)
         return self._made[edit]
 
 
@@ -89,6 +89,11 @@ def edit_states(setting: Setting, work: Applied, x: Tensor, covered: Tensor | No
     result = recipe_delta(work.edits, work.strengths, u, sae.write_rows, sae.slot_threshold, covered)
     fires = result.fired.any(1) if work.edits else torch.zeros(len(x), dtype=torch.bool)
     return Edited(torch.where(fires[:, None], x + result.delta, x), result.fired)
+
+
+def gates_open(setting: Setting, edits: Sequence[ResolvedEdit], x: Tensor) -> Tensor:
+    """[n, E]: which edits' gates are open on states [n, d], whatever their scopes say."""
+    return gates(edits, setting.sae.slot_values(x), setting.sae.slot_threshold)
 
 
 def expected_values(setting: Setting, work: Applied, x: Tensor) -> Tensor:
@@ -107,3 +112,17 @@ def asks(prompt: Prompt, edit: ResolvedEdit) -> bool:
 def in_scope(prompt: Prompt, edit: ResolvedEdit) -> bool:
     """Whether the prompt's true subject is in the edit's scope (what the lexical scope should find)."""
     return edit.subjects is None or prompt.subject in edit.subjects
+
+
+def is_for(prompt: Prompt, edit: ResolvedEdit) -> bool:
+    """Whether the edit should fire: the prompt asks for it, in scope; for `set`, it names a subject and asks nothing."""
+    if edit.op == "set":
+        return prompt.relation is None and prompt.subject is not None and in_scope(prompt, edit)
+    return asks(prompt, edit) and in_scope(prompt, edit)
+
+
+def is_not_for(prompt: Prompt, edit: ResolvedEdit) -> bool:
+    """Whether the edit should stay away; where `set` finds its own relation asked, or nobody named, it may do as it likes."""
+    if not in_scope(prompt, edit):
+        return True
+    return not asks(prompt, edit) and (edit.op != "set" or prompt.relation is not None)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
 from kedit.verification.figures import Binding, BindingQuadrant, Confusion, Histogram
-from kedit.verification.statistics import EMPTY, Estimate, auroc, bootstrap_ci
+from kedit.verification.statistics import EMPTY, NAN, Estimate, Floats, auroc, auroc_of, bootstrap_ci, bootstrap_statistic
 
 NONE: Final = -1
 """Asked: a negative. Predicted: no relation slot fires."""
@@ -91,6 +91,22 @@ def relation_auroc(readings: Readings, quadrant: str = HEADLINE_QUADRANT) -> dic
     chosen = (np.asarray(readings.quadrants) == quadrant) | (readings.asked == NONE)
     values, expected = readings.values[chosen], readings.expected[chosen]
     return {label: auroc(values[:, index], expected[:, index]) for index, label in enumerate(readings.labels)}
+
+
+def worst_auroc(readings: Readings, quadrant: str = HEADLINE_QUADRANT, *, seed: int = 0) -> Estimate:
+    """The least of the relations' AUROCs, resampled by subject (a sentence about nobody is its own); NaN if one of them is."""
+    chosen = (np.asarray(readings.quadrants) == quadrant) | (readings.asked == NONE)
+    values, expected = readings.values[chosen], readings.expected[chosen]
+    if np.isnan(list(relation_auroc(readings, quadrant).values())).any():
+        return Estimate(NAN, NAN, NAN, int(chosen.sum()), 0)
+    areas = [auroc_of(values[:, index], expected[:, index]) for index in range(len(readings.labels))]
+    names = [subject or carrier for subject, carrier in zip(readings.subjects, readings.carriers, strict=True)]
+
+    def least(weights: Floats) -> Floats:
+        # A resample may lack a relation altogether: the others decide there.
+        return np.fmin.reduce([area(weights) for area in areas])
+
+    return bootstrap_statistic(least, np.asarray(names)[chosen], seed=seed, bounds=(0.0, 1.0))
 
 
 def binding_summary(readings: Readings, *, seed: int = 0) -> Binding:

@@ -22,7 +22,7 @@ from kedit.verification.comparison import (
     Side,
 )
 from kedit.verification.documents import Part, Source, parts, read_source
-from kedit.verification.figures import Binding, Interval, Locality, Pair, Rate, SwapQuadrant
+from kedit.verification.figures import Binding, Interval, Locality, Pair, Rate, ScopeParts, SwapQuadrant
 from kedit.verification.metrics import by_pair, paired_difference, select
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.report import Evaluation, JudgedExpectation, Report
@@ -259,10 +259,15 @@ def _damage(a: Locality, b: Locality) -> dict[str, Change]:
             if one and other:
                 both = change(one.mean, other.mean, one.ci, other.ci, one.n, other.n, bounds=None)
                 found[f"drift_kl {corpus} {kind}"] = both
-                found[f"drift_kl_p95 {corpus} {kind}"] = change(one.p95, other.p95, n_a=one.n, n_b=other.n)
+                tails = change(one.p95, other.p95, one.p95_ci, other.p95_ci, one.n, other.n, bounds=None)
+                found[f"drift_kl_p95 {corpus} {kind}"] = tails
     found = dict(sorted(found.items()))  # sets of names have no order of their own
-    for key in ("scope_leak", "scope_miss", "read_back"):
-        found[key] = change(getattr(a, key), getattr(b, key))
+    leaks = {f"scope_leak {name}": (a.scope_leak[name], b.scope_leak[name]) for name in a.scope_leak if name in b.scope_leak}
+    others = {key: (getattr(a, key), getattr(b, key)) for key in ("scope_miss", *ScopeParts.model_fields, "read_back")}
+    for key, (one, other) in (leaks | others).items():
+        if one and other:
+            bounds = None if key == "read_back" else (-1.0, 1.0)
+            found[key] = change(one.value, other.value, one.ci, other.ci, one.n, other.n, bounds=bounds)
     return {name: made for name, made in found.items() if (made.a, made.b) != (None, None)}
 
 

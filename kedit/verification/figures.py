@@ -154,6 +154,11 @@ class Share(Model):
         """From an estimate."""
         return cls(value=estimate.value, ci=(estimate.low, estimate.high), n=estimate.n, subjects=estimate.subjects)
 
+    @classmethod
+    def found(cls, estimate: Estimate) -> Self | None:
+        """From an estimate; None where there was nothing to measure."""
+        return cls.of(estimate) if estimate.n else None
+
 
 class CurvePoint(Model):
     """An edit, or a competitor, at one strength, on validation."""
@@ -175,6 +180,14 @@ class Plateau(Model):
     tolerance: float = 0.05
 
 
+class Gate(Model):
+    """What a gate kept and dropped."""
+
+    kept: int
+    dropped: int
+    note: str = ""
+
+
 class Control(Rate):
     """What stands beside an edit on the same prompts, at the strength that was best for it on validation."""
 
@@ -189,10 +202,16 @@ class Control(Rate):
 
 
 class Fluency(Model):
-    """Edited text going on: perplexity under the base model against that of its own text, and how much it repeats itself."""
+    """Edited text going on: perplexity under the base model against that of its own text, and how much it repeats itself.
+
+    Both are over texts that go on, with the edit and without; where the edit ends many more at once they are left out.
+    """
 
     n: int = 0
     subjects: int = 0
+    ended_base: Share | None = None
+    """Texts of the unedited model that end with the answer, of all that were written."""
+    ended_edited: Share | None = None
     perplexity_base: Number = None
     perplexity_edited: Number = None
     perplexity_ratio: Share | None = None
@@ -210,12 +229,27 @@ class Interference(Rate):
     """Whether the difference is more than 0.05, or its interval excludes 0; None: not seen, on too few items to rule it out."""
 
 
-class OwnPrompts(Model):
+class ScopeParts(Model):
+    """Subject scope and gate, told apart; None where an edit has no scope by subject, or no gate."""
+
+    subject_leak: Share | None = None
+    """Prompts about subjects out of scope, whatever they ask, that the lexical scope covers all the same."""
+    subject_miss: Share | None = None
+    """Prompts about subjects in scope that it does not cover."""
+    gate_leak: Share | None = None
+    """Prompts that do not ask for the edit, whoever they are about, at which its gate is open."""
+    gate_miss: Share | None = None
+    """Prompts that ask for it at which the gate is shut."""
+
+
+class OwnPrompts(ScopeParts):
     """One edit on the recipe's own prompts: whether it fires where it should and only there, and what it makes of the answers."""
 
     n: int
-    scope_leak: Share
-    scope_miss: Share
+    scope_leak: Share | None = None
+    scope_miss: Share | None = None
+    informative: Gate | None = None
+    """Prompts that the edit is for, and those of them whose answer would tell nothing."""
     known: Rate | None = None
     """Hit on prompts that the edit is for, over facts that the model knows."""
     all_facts: Rate | None = None
@@ -238,6 +272,7 @@ class Drift(Model):
     mean: Number
     p95: Number
     ci: Interval = (None, None)
+    p95_ci: Interval = (None, None)
     n: int = 0
 
 
@@ -251,14 +286,16 @@ class DriftPair(Model):
     forced: Drift | None = None
 
 
-class Locality(Model):
+class Locality(ScopeParts):
     """Damage, each figure as the gate decides (scoped) and with the edit on everywhere (forced)."""
 
     retention: dict[str, Retention] = {}
     drift_kl: dict[Literal["neutral", "other_relations", "other_subjects"], DriftPair] = {}
-    scope_leak: Number = None
-    scope_miss: Number = None
-    read_back: Number = None
+    scope_leak: dict[Literal["other_relations", "other_subjects", "negatives"], Share] = {}
+    """Prompts out of scope at which edits fired, by what they are."""
+    scope_miss: Share | None = None
+    read_back: Share | None = None
+    """Mean absolute error in calibrated units."""
     moved_slots: dict[str, Number] = {}
     """Mean absolute change of slots that the edit does not name, in calibrated units."""
 
@@ -282,11 +319,3 @@ class Layer(Model):
     chosen: bool = False
     interchange: Number = None
     stuck: Number = None
-
-
-class Gate(Model):
-    """What a gate kept and dropped."""
-
-    kept: int
-    dropped: int
-    note: str = ""

@@ -21,10 +21,11 @@ from kedit.editing.resolving import ResolvedRecipe
 from kedit.lm.continuation import padded_behind
 from kedit.progress import progress
 from kedit.verification.applying import Applied
-from kedit.verification.figures import Fluency, Share
+from kedit.verification.figures import Fluency, Gate, Share
 from kedit.verification.items import Item
+from kedit.verification.scoping import share
 from kedit.verification.setting import Setting
-from kedit.verification.statistics import Estimate, bootstrap_ci
+from kedit.verification.statistics import EMPTY, Estimate, bootstrap_ci
 from kedit.verification.verdict import Measured
 
 PROMPTS: Final = 48
@@ -35,6 +36,8 @@ ANSWER: Final = 12
 NGRAM: Final = 4
 FLUENCY: Final = ("perplexity_ratio", "repetition")
 """Metrics that are measured here."""
+COLLAPSED: Final = 10
+"""Percentage points more texts that end at once under the edit, from where on the others are no sample of what it writes."""
 ROWS_PER_CALL: Final = 24
 _END = re.compile(r"[\n.,;:!?)]")
 
@@ -52,14 +55,16 @@ class Text(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """The block of documents, and the numbers that expectations are held against."""
+    """The block of documents, the numbers that expectations are held against, what went on, and what is to be said."""
 
     fluency: Fluency
     numbers: list[Measured]
+    gate: Gate
+    note: str = ""
 
 
 def fluency(setting: Setting, work: Applied, items: Sequence[Item], *, seed: int = 0) -> Measure | None:
-    """Fluency of one prompt of each of up to PROMPTS items; None if there are none or nothing was written on."""
+    """Fluency of one prompt of each of up to PROMPTS items; None if there are none."""
     prompts = list({item.prompt.id: item.prompt for item in items}.values())[:PROMPTS]
     if not prompts:
         return None
@@ -67,7 +72,7 @@ def fluency(setting: Setting, work: Applied, items: Sequence[Item], *, seed: int
     recipe = ResolvedRecipe("fluency", work.numbered)
     base, made, losses = [], [], []
     with (
-        edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.prompts.carriers) as model,
+        edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.known_carriers) as model,
         progress(f"fluency of {work.id or 'all edits'}", len(prompts), "prompt") as advance,
     ):
         for start in range(0, len(prompts), ROWS_PER_CALL):
@@ -77,8 +82,7 @@ def fluency(setting: Setting, work: Applied, items: Sequence[Item], *, seed: int
             base += written[0]
             made += written[1]
             advance(len(part))
-    kept = [i for i, (text, other) in enumerate(zip(base, made, strict=True)) if text.rest and other.rest]
-    return _summary(prompts, base, made, losses, kept, work, seed) if kept else None
+    return _summary(prompts, base, made, losses, work, seed)
 
 
 def _summary(
@@ -86,27 +90,43 @@ def _summary(
     base: Sequence[Text],
     made: Sequence[Text],
     losses: Sequence[tuple[float, float]],
-    kept: Sequence[int],
     work: Applied,
     seed: int,
 ) -> Measure:
+    kept = [i for i, (text, other) in enumerate(zip(base, made, strict=True)) if text.rest and other.rest]
+    ended = [share(prompts, [not text.rest for text in side], seed) for side in (base, made)]
+    before, after = (sum(not text.rest for text in side) for side in (base, made))
+    # Of an edit that silences the model only the texts that it did not silence would be left to judge.
+    collapsed = 100 * (after - before) >= COLLAPSED * len(prompts)
+    ratio, repeated = (EMPTY, EMPTY) if collapsed else _going_on(prompts, made, losses, kept, seed)
+    means = [math.exp(sum(losses[i][side] for i in kept) / len(kept)) if kept else None for side in (0, 1)]
+    block = Fluency(
+        n=len(kept),
+        subjects=len({prompts[i].subject for i in kept}),
+        ended_base=Share.of(ended[0]),
+        ended_edited=Share.of(ended[1]),
+        perplexity_base=means[0],
+        perplexity_edited=means[1],
+        perplexity_ratio=Share.found(ratio),
+        repetition_base=sum(repetition(base[i].ids) for i in kept) / len(kept) if kept else None,
+        repetition_edited=Share.found(repeated),
+    )
+    numbers = [Measured("perplexity_ratio", ratio, edit=work.id), Measured("repetition", repeated, edit=work.id)]
+    note = f"the edit ends {after} of {len(prompts)} texts at once ({before} without it): fluency of the others says too little"
+    gate = Gate(kept=len(kept), dropped=len(prompts) - len(kept), note="texts that go on after the answer, edited or not")
+    return Measure(block, numbers, gate, note if collapsed else "")
+
+
+def _going_on(
+    prompts: Sequence[Prompt], made: Sequence[Text], losses: Sequence[tuple[float, float]], kept: Sequence[int], seed: int
+) -> tuple[Estimate, Estimate]:
+    """Ratio of perplexities, and repetition, over the texts that went on."""
     subjects = [str(prompts[i].subject) for i in kept]
     carriers = [prompts[i].carrier for i in kept]
-    before, after = ([losses[i][side] for i in kept] for side in (0, 1))
-    change = bootstrap_ci([b - a for a, b in zip(before, after, strict=True)], subjects, carriers, bounds=None, seed=seed)
+    change = bootstrap_ci([losses[i][1] - losses[i][0] for i in kept], subjects, carriers, bounds=None, seed=seed)
     value, low, high = (math.exp(end) for end in (change.value, change.low, change.high))
     ratio = Estimate(value, low, high, change.n, change.subjects)
-    repeated = bootstrap_ci([repetition(made[i].ids) for i in kept], subjects, carriers, seed=seed)
-    block = Fluency(
-        n=ratio.n,
-        subjects=ratio.subjects,
-        perplexity_base=math.exp(sum(before) / len(before)),
-        perplexity_edited=math.exp(sum(after) / len(after)),
-        perplexity_ratio=Share.of(ratio),
-        repetition_base=sum(repetition(base[i].ids) for i in kept) / len(kept),
-        repetition_edited=Share.of(repeated),
-    )
-    return Measure(block, [Measured("perplexity_ratio", ratio, edit=work.id), Measured("repetition", repeated, edit=work.id)])
+    return ratio, bootstrap_ci([repetition(made[i].ids) for i in kept], subjects, carriers, seed=seed)
 
 
 def repetition(ids: Sequence[int], n: int = NGRAM) -> float:

@@ -10,7 +10,7 @@ An item of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kedit.curriculum.prompts import CarrierWords, Prompt
@@ -87,7 +87,7 @@ def sample_items(
             most = cap.get(cell) if isinstance(cap, Mapping) else cap
             known = 0
             for item in _candidates(setting, edit, order[cell], cell):
-                if reason := _uninformative(setting, item, said):
+                if reason := uninformative(setting, item, said.name):
                     counts[reason] += 1
                 elif most is not None and known >= most:
                     counts["over"] += 1
@@ -146,23 +146,25 @@ class _Carriers:
         return self._found[key]
 
 
-def _uninformative(setting: Setting, item: Item, said: _Carriers) -> str | None:
+def uninformative(setting: Setting, item: Item, said: Callable[[Item], bool]) -> str | None:
+    """Why an answer would tell nothing: the old one is right, too (`shared`), or the prompt says it (`said`); else None."""
     if item.source and item.source != item.target and setting.shares_answer(item.subject, item.source, item.target):
         return "shared"
-    if item.source != item.target and said.name(item):
+    if item.source != item.target and said(item):
         return "said"
     return None
 
 
+def informative_gate(kept: int, counts: Counter[str], where: str = "carrier") -> Gate:
+    """What `uninformative` dropped, by its reasons."""
+    note = f"old and new answer share a text: {counts['shared']}; answer stands in the {where}: {counts['said']}"
+    return Gate(kept=kept, dropped=counts["shared"] + counts["said"], note=note)
+
+
 def _gates(chosen: Sequence[Item], counts: Counter[str]) -> dict[str, Gate]:
     known, n = sum(item.known for item in chosen), len(chosen)
-    informative = n + counts["over"]
     gates = {
-        "informative": Gate(
-            kept=informative,
-            dropped=counts["shared"] + counts["said"],
-            note=f"old and new answer share a text: {counts['shared']}; answer stands in the carrier: {counts['said']}",
-        ),
+        "informative": informative_gate(n + counts["over"], counts),
         "sampled": Gate(kept=n, dropped=counts["over"], note="by hash of the prompt, unknown facts along with known ones"),
         "known": Gate(kept=known, dropped=n - known, note="robust; the others count in figures over all facts only"),
     }

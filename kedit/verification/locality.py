@@ -4,8 +4,10 @@
   names, and, for scoped edits, of subjects out of scope;
 - same_relation: what an amplified relation is asked and already answers rightly must stay right, too;
 - drift: KL(base || edited) at the first answer position of those prompts, and at the positions of neutral text;
-- leak, miss: gates that open where nothing asks for the edit, gates that stay shut where something does;
+- leak, miss: edits that fire where nothing asks for them, or do not where something does (`scoping`);
 - read-back and moved slots: what the edited state says of itself.
+
+All of it is read at the last token of a prompt: of edits that also fire later (`steps`) it says nothing, and stays empty.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from kedit.verification.figures import Drift, DriftPair, Locality, Retention, Sh
 from kedit.verification.generating import Batch, batches, edited_texts
 from kedit.verification.metrics import drift, drift_estimates, retained
 from kedit.verification.neutral import drift_at, neutral_drift
-from kedit.verification.readings import evaluation_negatives, read_back
+from kedit.verification.readings import evaluation_negatives
+from kedit.verification.scoping import LEAK_GROUPS, NEGATIVES, Asked, Parts, leak_on_negatives, scope_parts, where_asked
 from kedit.verification.setting import Setting, states_of
 from kedit.verification.statistics import EMPTY, Estimate, bootstrap_ci
 from kedit.verification.verdict import Measured
@@ -34,6 +37,7 @@ LOCALITY_N: Final = 600
 NEUTRAL_N: Final = 1000
 CORPORA: Final = ("other_relations", "other_subjects", "same_relation")
 OUT_OF_SCOPE: Final = ("other_relations", "other_subjects")
+DRIFTING: Final = ("neutral", *OUT_OF_SCOPE)
 
 
 class Case(NamedTuple):
@@ -49,6 +53,7 @@ class Corpus:
     """Figures over prompts or positions: KL in nats [N], whether edits fired; kept answers [M] of those that were known."""
 
     clusters: list[str] = field(default_factory=list)
+    carriers: list[str] = field(default_factory=list)
     kl: dict[str, list[float]] = field(default_factory=lambda: {"scoped": [], "forced": []})
     fired: list[bool] = field(default_factory=list)
     kept: dict[str, list[bool]] = field(default_factory=lambda: {"scoped": [], "forced": []})
@@ -58,30 +63,43 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Damage:
-    """Everything that was measured around some edits."""
+    """Everything that was measured around some edits.
 
-    corpora: dict[str, Corpus]
-    leak: Estimate
-    miss: Estimate
-    read_back: Estimate
-    moved: dict[str, float]
+    expected: the corpora and groups that there are for them. Those of which nothing was measured stay among the numbers, empty,
+    so that no expectation passes on what the others show.
+    """
+
+    expected: tuple[str, ...] = ()
+    corpora: dict[str, Corpus] = field(default_factory=dict)
+    leak_on_negatives: Estimate = EMPTY
+    asked: Asked = field(default_factory=Asked)
+    parts: Parts = field(default_factory=Parts)
     seed: int = 0
+
+    @property
+    def leaks(self) -> dict[str, Estimate]:
+        """Group of prompts out of scope -> share at which edits fired."""
+        found = {name: self._fired(self.corpora.get(name, Corpus())) for name in OUT_OF_SCOPE}
+        found[NEGATIVES] = self.leak_on_negatives
+        return {name: found[name] for name in LEAK_GROUPS if name in self.expected}
 
     def numbers(self, edit: str | None = None) -> list[Measured]:
         """What expectations can be held against."""
         found = [
-            Measured("scope_leak", self.leak, edit=edit),
-            Measured("scope_miss", self.miss, edit=edit),
-            Measured("read_back", self.read_back, edit=edit),
+            Measured("scope_miss", self.asked.miss, edit=edit),
+            Measured("read_back", self.asked.read_back, edit=edit),
+            *(Measured(metric, value, edit=edit) for metric, value in self.parts._asdict().items()),
+            *(Measured("scope_leak", value, edit=edit, on=name) for name, value in self.leaks.items()),
         ]
-        for name, corpus in self.corpora.items():
+        for name in self.expected:
+            corpus = self.corpora.get(name, Corpus())
             for mode in ("scoped", "forced"):
                 forced = mode == "forced"
-                if corpus.kl[mode]:
+                if name in DRIFTING:
                     mean, p95 = drift_estimates(corpus.kl[mode], corpus.clusters, seed=self.seed)
                     found.append(Measured("drift_kl", mean, edit=edit, on=name, forced=forced))
                     found.append(Measured("drift_kl_p95", p95, edit=edit, on=name, forced=forced))
-                if corpus.kept[mode]:
+                if name in CORPORA:
                     found.append(Measured("retention", self._kept(corpus, mode), edit=edit, on=name, forced=forced))
         return found
 
@@ -98,11 +116,15 @@ class Damage:
                 for name, c in self.corpora.items()
                 if c.kl["scoped"]
             },
-            scope_leak=self.leak.value,
-            scope_miss=self.miss.value,
-            read_back=self.read_back.value,
-            moved_slots=dict(self.moved),
+            scope_leak={name: Share.of(value) for name, value in self.leaks.items() if value.n},  # type: ignore[misc]
+            scope_miss=Share.found(self.asked.miss),
+            read_back=Share.found(self.asked.read_back),
+            moved_slots=dict(self.asked.moved),
+            **self.parts.figures().model_dump(),
         )
+
+    def _fired(self, corpus: Corpus) -> Estimate:
+        return bootstrap_ci([float(flag) for flag in corpus.fired], corpus.clusters, corpus.carriers, seed=self.seed)
 
     def _kept(self, corpus: Corpus, mode: str) -> Estimate:
         return retained(corpus.kept[mode], corpus.kept_subjects, corpus.kept_carriers, seed=self.seed)
@@ -126,9 +148,16 @@ def damage(
     At most `n` prompts per corpus, of one quadrant, and `neutral_n` positions. `protect`: relations that count as others
     although an edit names them.
     """
-    corpora: dict[str, Corpus] = defaultdict(Corpus)
     if not works:
-        return Damage({}, EMPTY, EMPTY, EMPTY, {}, seed)
+        return Damage(seed=seed)
+    corpora: dict[str, Corpus] = defaultdict(Corpus)
+    expected = tuple(_expected(setting, works, frozenset(protect)))
+    prompts, negatives = setting.by_cell.get(quadrant, []), evaluation_negatives(setting)
+    asking = sorted((p for p in prompts if p.relation is not None), key=lambda p: (unit_hash("scope", seed, p.id), p.id))[:n]
+    edits = tuple(dict.fromkeys(edit for work in works for edit in work.edits))
+    if any(edit.steps != "prompt" for edit in edits):
+        return Damage(expected, parts=scope_parts(setting, edits, [*asking, *negatives], None, seed), seed=seed)
+    x = states_of(setting, negatives, "negatives")
     cases = list(_cases(setting, works, frozenset(protect), quadrant, n, seed))
     _prompts_that_stay(setting, works, cases, corpora)
     drifts = neutral_drift(setting, works, n=neutral_n, seed=seed)
@@ -137,10 +166,34 @@ def damage(
         neutral.clusters = drifts.sentences
         neutral.kl = {"scoped": drifts.scoped, "forced": drifts.forced}
         neutral.fired = drifts.fired
-    leak = _leak(setting, works, cases, corpora, seed)
-    miss, back, moved = _where_asked(setting, works, quadrant, n, seed)
-    ordered: dict[str, Corpus] = {name: corpora[name] for name in ("neutral", *CORPORA) if name in corpora}
-    return Damage(ordered, leak, miss, back, moved, seed)
+    return Damage(
+        expected,
+        {name: corpora[name] for name in ("neutral", *CORPORA) if name in corpora},
+        leak_on_negatives(setting, works, negatives, x, seed),
+        where_asked(setting, works, prompts, n, seed),
+        scope_parts(setting, edits, [*asking, *negatives], torch.cat([states_of(setting, asking), x]), seed),
+        seed,
+    )
+
+
+def _expected(setting: Setting, works: Sequence[Applied], protect: frozenset[str]) -> Iterator[str]:
+    """The corpora that there are for some edits, whether or not a prompt of them can be measured.
+
+    One edit always has other relations, or there is too little of an ontology to say what it damages; several may name them all.
+    """
+
+    def there(corpus: str, some: Sequence[Applied]) -> bool:
+        return any(_corpus(prompt, work, protect) == corpus for work in some for prompt in setting.prompts.asked)
+
+    yield "neutral"
+    if any(len(work.edits) == 1 for work in works) or there("other_relations", works):
+        yield "other_relations"
+    if there("other_subjects", [work for work in works if any(edit.subjects is not None for edit in work.edits)]):
+        yield "other_subjects"
+    if there("same_relation", [work for work in works if any(edit.op == "amplify" for edit in work.edits)]):
+        yield "same_relation"
+    if any(all(edit.op != "set" or edit.subjects is not None for edit in work.edits) for work in works):
+        yield NEGATIVES
 
 
 def _cases(
@@ -182,6 +235,7 @@ def _prompts_that_stay(setting: Setting, works: Sequence[Applied], cases: Sequen
                 continue
             corpus = corpora[case.corpus]
             corpus.clusters.append(str(case.prompt.subject))
+            corpus.carriers.append(case.prompt.carrier)
             corpus.kl["scoped"].append(scoped[i])
             corpus.kl["forced"].append(forced[i])
             corpus.fired.append(fired[i])
@@ -224,58 +278,3 @@ def _retention(
 
 def _is_known(setting: Setting, prompt: Prompt) -> bool:
     return setting.hits[prompt.id] and setting.known(str(prompt.subject), str(prompt.relation))
-
-
-def _leak(setting: Setting, works: Sequence[Applied], cases: Sequence[Case], corpora: dict[str, Corpus], seed: int) -> Estimate:
-    """Share of prompts out of scope at which edits fired: other relations, other subjects, and negatives."""
-    fired = [flag for name in OUT_OF_SCOPE if name in corpora for flag in corpora[name].fired]
-    clusters = [name for corpus in OUT_OF_SCOPE if corpus in corpora for name in corpora[corpus].clusters]
-    negatives = evaluation_negatives(setting)
-    groups: dict[int, list[Prompt]] = defaultdict(list)
-    for prompt in negatives:
-        work = int(unit_hash("leak", seed, prompt.id) * len(works))
-        # `set` is made for texts that ask nothing, about its own subjects.
-        if not any(edit.op == "set" and in_scope(prompt, edit) for edit in works[work].edits):
-            groups[work].append(prompt)
-    scopes = Scopes(setting)
-    for work, prompts in groups.items():
-        covered = scopes.covered(works[work].edits, [prompt.text for prompt in prompts])
-        fired += edit_states(setting, works[work], states_of(setting, prompts, "negatives"), covered).any.tolist()
-        clusters += [prompt.subject or prompt.carrier for prompt in prompts]
-    return bootstrap_ci([float(flag) for flag in fired], clusters, [0] * len(fired), seed=seed)
-
-
-def _where_asked(
-    setting: Setting, works: Sequence[Applied], quadrant: str, n: int, seed: int
-) -> tuple[Estimate, Estimate, dict[str, float]]:
-    """On prompts that ask for an edit, in scope: misses of the gate, read-back error, mean change of slots not named."""
-    groups: dict[int, list[Prompt]] = defaultdict(list)
-    prompts = [prompt for prompt in setting.by_cell.get(quadrant, ()) if prompt.relation is not None]
-    prompts.sort(key=lambda prompt: (unit_hash("asked", seed, prompt.id), prompt.id))
-    for prompt in prompts[:n]:
-        fitting = [i for i, work in enumerate(works) if any(asks(prompt, e) and in_scope(prompt, e) for e in work.edits)]
-        if fitting:
-            groups[fitting[int(unit_hash("asked edit", seed, prompt.id) * len(fitting))]].append(prompt)
-    missed: list[float] = []
-    errors: list[float] = []
-    moved: list[torch.Tensor] = []
-    subjects: list[str] = []
-    carriers: list[str] = []
-    scopes = Scopes(setting)
-    for number, members in groups.items():
-        work, x = works[number], states_of(setting, members)
-        made = edit_states(setting, work, x, scopes.covered(work.edits, [prompt.text for prompt in members]))
-        wanted = torch.tensor([[asks(p, e) and in_scope(p, e) for e in work.edits] for p in members])
-        missed += (wanted & ~made.fired).any(1).float().tolist()
-        back = read_back(setting, work, x)
-        errors += back.error.tolist()
-        moved.append(back.moved)
-        subjects += [str(prompt.subject) for prompt in members]
-        carriers += [prompt.carrier for prompt in members]
-    if not missed:
-        return EMPTY, EMPTY, {}
-    mean = torch.cat(moved).mean(0).tolist()
-    named = {slot for work in works for slot in work.named_slots} if len(works) == 1 else set()
-    table = {slot.curie: mean[slot.index] for slot in setting.slots.slots if slot.index not in named}
-    back_estimate = bootstrap_ci(errors, subjects, carriers, bounds=None, seed=seed)
-    return bootstrap_ci(missed, subjects, carriers, seed=seed), back_estimate, table

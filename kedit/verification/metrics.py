@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from kedit.editing.metric_names import CONTROLS, QUADRANTS
 from kedit.verification.figures import Control, Difference, Drift, Pair, Rate, Swap, SwapQuadrant
 from kedit.verification.outcomes import EDIT, SwapRow
-from kedit.verification.statistics import EMPTY, NAN, Estimate, bootstrap_ci, paired_difference_ci
+from kedit.verification.statistics import (
+    EMPTY,
+    NAN,
+    Estimate,
+    bootstrap_ci,
+    bootstrap_statistic,
+    paired_difference_ci,
+    quantile_of,
+)
 
 MIN_ITEMS: Final = 20
 MIN_SUBJECTS: Final = 12
@@ -209,21 +217,21 @@ def paired_difference(edit: Sequence[SwapRow], control: Sequence[SwapRow], metri
 
 
 def drift(kl: ArrayLike, texts: Sequence[str] | None = None, *, seed: int = 0) -> Drift:
-    """Mean (interval clustered by text) and 95th percentile of KL per position [N], nats; NaN anywhere makes it NaN."""
+    """Mean and 95th percentile of KL per position [N], nats, intervals clustered by text; NaN anywhere makes it NaN."""
     result, p95 = drift_estimates(kl, texts, seed=seed)
-    return Drift(mean=result.value, p95=p95.value, ci=(result.low, result.high), n=result.n)
+    ends = (result.low, result.high), (p95.low, p95.high)
+    return Drift(mean=result.value, p95=p95.value, ci=ends[0], p95_ci=ends[1], n=result.n)
 
 
 def drift_estimates(kl: ArrayLike, texts: Sequence[str] | None = None, *, seed: int = 0) -> tuple[Estimate, Estimate]:
-    """Mean and 95th percentile of KL per position [N] (`drift_kl`, `drift_kl_p95`); the percentile has no interval."""
+    """Mean and 95th percentile of KL per position [N] (`drift_kl`, `drift_kl_p95`), both resampled by text."""
     values = np.asarray(kl, dtype=np.float64).ravel()
     if values.size == 0:
         return EMPTY, EMPTY
     block = -(-values.size // _BLOCKS)
     clusters = np.asarray(texts) if texts is not None else np.arange(values.size) // block
     mean = bootstrap_ci(values, clusters, np.zeros(values.size, dtype=int), bounds=None, seed=seed)
-    p95 = float(np.quantile(values, 0.95))
-    return mean, Estimate(p95, p95, p95, mean.n, mean.subjects)
+    return mean, bootstrap_statistic(quantile_of(values, 0.95), clusters, seed=seed)
 
 
 def retained(kept: ArrayLike, subjects: Sequence[str], carriers: Sequence[str], *, seed: int = 0) -> Estimate:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from kedit.curriculum.prompts import Prompt
+from kedit.curriculum.carriers import Carrier
+from kedit.curriculum.prompts import CarrierWords, Prompt
 from kedit.editing.metric_names import OWN_PROMPTS
 from kedit.editing.resolving import AskedText, ResolvedEdit
-from kedit.verification.applying import applied, asks, edit_states, in_scope
-from kedit.verification.controls import Arm, Context
+from kedit.verification.applying import Scopes, applied, edit_states, is_for, is_not_for
+from kedit.verification.controls import Arm
 from kedit.verification.figures import OwnPrompts, Share
-from kedit.verification.items import Item, counted_relation
+from kedit.verification.items import Item, counted_relation, informative_gate, uninformative
 from kedit.verification.measure import measure
 from kedit.verification.metrics import rate
 from kedit.verification.outcomes import EDIT, SwapRow
+from kedit.verification.scoping import Parts, scope_parts, share
 from kedit.verification.setting import Setting, states_of
-from kedit.verification.statistics import Estimate, bootstrap_ci
+from kedit.verification.statistics import EMPTY, Estimate
 from kedit.verification.verdict import Measured
 
 
@@ -26,26 +29,38 @@ def own_prompts(
     prompts = [_prompt(setting, i, text) for i, text in enumerate(texts)]
     if not prompts:
         return None
-    work = applied(setting, [edit])
-    covered = Context(setting, seed).scopes.covered([edit], [prompt.text for prompt in prompts])
-    fired = edit_states(setting, work, states_of(setting, prompts, "own prompts"), covered).any.tolist()
-    wanted = [in_scope(prompt, edit) and (edit.op == "set" or asks(prompt, edit)) for prompt in prompts]
-    leak = _share([(p, fire) for p, fire, wish in zip(prompts, fired, wanted, strict=True) if not wish], seed)
-    miss = _share([(p, not fire) for p, fire, wish in zip(prompts, fired, wanted, strict=True) if wish], seed)
-    items = [item for prompt, wish in zip(prompts, wanted, strict=True) if wish and (item := _item(setting, edit, prompt))]
+    leak, miss, parts = _firing(setting, edit, prompts, seed)
+    wanted = [item for prompt in prompts if is_for(prompt, edit) and (item := _item(setting, edit, prompt))]
+    reasons = [uninformative(setting, item, lambda item: _stands_in(setting, item)) for item in wanted]
+    items = [item for item, reason in zip(wanted, reasons, strict=True) if reason is None]
     rows = measure(setting, {Arm(EDIT): items, Arm("noop"): items}, seed=seed, named=True, label=f"own prompts, {edit.id}")
     rows = _for_operator(edit, rows)
     mine = [row for row in rows if row.control == EDIT]
     block = OwnPrompts(
         n=len(prompts),
-        scope_leak=Share.of(leak),
-        scope_miss=Share.of(miss),
+        scope_leak=Share.found(leak),
+        scope_miss=Share.found(miss),
+        informative=informative_gate(len(items), Counter(reason for reason in reasons if reason), "prompt"),
         known=rate([row for row in mine if row.known], seed=seed),
         all_facts=rate(mine, seed=seed),
         unedited=rate([row for row in rows if row.control == "noop" and row.known], seed=seed),
+        **parts.figures().model_dump(),
     )
-    found = (("scope_leak", leak), ("scope_miss", miss))
-    return block, rows, [Measured(metric, value, edit=edit.id, on=OWN_PROMPTS) for metric, value in found]
+    found = {"scope_leak": leak, "scope_miss": miss, **parts._asdict()}
+    return block, rows, [Measured(metric, value, edit=edit.id, on=OWN_PROMPTS) for metric, value in found.items()]
+
+
+def _firing(setting: Setting, edit: ResolvedEdit, prompts: Sequence[Prompt], seed: int) -> tuple[Estimate, Estimate, Parts]:
+    """Leak and miss, and scope and gate apart; of an edit that also fires after the prompt the scope alone."""
+    if edit.steps != "prompt":
+        return EMPTY, EMPTY, scope_parts(setting, [edit], prompts, None, seed)
+    x = states_of(setting, prompts, "own prompts")
+    covered = Scopes(setting).covered([edit], [prompt.text for prompt in prompts])
+    fired = edit_states(setting, applied(setting, [edit]), x, covered).any.tolist()
+    leaks = [(p, fire) for p, fire in zip(prompts, fired, strict=True) if is_not_for(p, edit)]
+    misses = [(p, not fire) for p, fire in zip(prompts, fired, strict=True) if is_for(p, edit)]
+    leak, miss = (share([p for p, _ in some], [flag for _, flag in some], seed) for some in (leaks, misses))
+    return leak, miss, scope_parts(setting, [edit], prompts, x, seed)
 
 
 def _for_operator(edit: ResolvedEdit, rows: list[SwapRow]) -> list[SwapRow]:
@@ -78,7 +93,8 @@ def _item(setting: Setting, edit: ResolvedEdit, prompt: Prompt) -> Item | None:
     return Item(prompt, edit, target, OWN_PROMPTS, setting.known(prompt.subject, target))
 
 
-def _share(flags: Sequence[tuple[Prompt, bool]], seed: int) -> Estimate:
-    """Share of prompts, clustered by subject."""
-    names = [prompt.subject or prompt.id for prompt, _ in flags]
-    return bootstrap_ci([float(flag) for _, flag in flags], names, [0] * len(flags), seed=seed)
+def _stands_in(setting: Setting, item: Item) -> bool:
+    """Whether an accepted answer stands anywhere in the prompt (then repeating it would count)."""
+    says = CarrierWords(Carrier(item.prompt.id, None, item.prompt.text, "", "negative", "heldout"))
+    values = setting.ontology.values(item.target, item.subject)
+    return any(says(form) for value in values for form in setting.ontology.texts(value))

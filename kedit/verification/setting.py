@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.answers import AnswerMatcher, normalise
+from kedit.curriculum.carriers import Carrier
 from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.curriculum.slots import SlotMap
 from kedit.editing.recipe import When
@@ -69,6 +70,11 @@ class Setting:
     def relation_slots(self) -> Tensor:
         """[R] indices of the relation slots."""
         return torch.tensor([slot.index for slot in self.slots.relations], dtype=torch.long)
+
+    @cached_property
+    def known_carriers(self) -> tuple[Carrier, ...]:
+        """Carriers whose own words a scope may know here: what is held out must be read as a text never seen."""
+        return tuple(carrier for carrier in self.prompts.carriers if carrier.split != "heldout")
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

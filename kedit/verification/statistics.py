@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 Z: Final = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
 RESAMPLES: Final = 2000
+_CHUNK: Final = 200
+"""Resamples whose weights of all items are held at a time."""
 NAN: Final = float("nan")
 
 
@@ -99,12 +101,9 @@ def bootstrap_ci(
     for group in range(n_groups):
         statistics[:, group] = _weighted_means(x[g == group], a[g == group], b[g == group], weights_a, weights_b)
     drawn = statistics[~np.isnan(statistics).all(axis=1)]
-    low, high = np.quantile(np.nanmean(drawn, axis=1), (0.025, 0.975))
-    if bounds is not None:
-        least, most = (_never_varied(bound, subjects, bounds) for bound in bounds)
-        low, high = min(low, most[0]), max(high, least[1])
+    low, high = _cautious(np.quantile(np.nanmean(drawn, axis=1), (0.025, 0.975)), subjects, bounds)
     # Percentiles may miss the value itself when a few clusters carry it all; an interval that excludes its own estimate misleads.
-    return Estimate(value, min(float(low), value), max(float(high), value), int(x.size), subjects)
+    return Estimate(value, min(low, value), max(high, value), int(x.size), subjects)
 
 
 def paired_difference_ci(
@@ -123,6 +122,81 @@ def paired_difference_ci(
     if left.shape != right.shape:
         raise ValueError(f"paired samples of different size: {left.size} and {right.size}")
     return bootstrap_ci(left - right, clusters_a, clusters_b, groups=groups, n=n, seed=seed, bounds=bounds)
+
+
+Statistic = Callable[[Floats], Floats]
+"""Weights of N items under b resamples [b, N] -> the statistic of each [b]; NaN where it is not defined."""
+
+
+def bootstrap_statistic(
+    statistic: Statistic,
+    clusters_a: Sequence[Any] | ArrayLike,
+    clusters_b: Sequence[Any] | ArrayLike | None = None,
+    *,
+    n: int = RESAMPLES,
+    seed: int = 0,
+    bounds: tuple[float, float] | None = None,
+) -> Estimate:
+    """A statistic that is no mean, with the same resamples and the same caution as `bootstrap_ci`.
+
+    Without `clusters_b` one way is resampled. A statistic that is NaN for the sample itself gives NaN.
+    """
+    size = len(np.asarray(clusters_a))
+    if size == 0:
+        return EMPTY
+    a, subjects = _codes(clusters_a, size)
+    b, others = _codes(clusters_b, size) if clusters_b is not None else (np.zeros(size, dtype=np.int64), 1)
+    value = float(statistic(np.ones((1, size)))[0])
+    if not math.isfinite(value):
+        return Estimate(NAN, NAN, NAN, size, subjects)
+    if subjects == 1:
+        low, high = _one_subject(value, bounds)
+        return Estimate(value, low, high, size, 1)
+    weights_a, weights_b = _resamples(subjects, n, seed, 0), _resamples(others, n, seed, 1)
+    chunks = [slice(start, start + _CHUNK) for start in range(0, n, _CHUNK)]
+    drawn = np.concatenate([statistic(weights_a[chunk][:, a] * weights_b[chunk][:, b]) for chunk in chunks])
+    drawn = drawn[np.isfinite(drawn)]
+    if not drawn.size:
+        return Estimate(value, NAN, NAN, size, subjects)
+    low, high = _cautious(np.quantile(drawn, (0.025, 0.975)), subjects, bounds)
+    return Estimate(value, min(low, value), max(high, value), size, subjects)
+
+
+def quantile_of(values: ArrayLike, q: float) -> Statistic:
+    """The q-quantile of `values` [N], each as often as its weight says (numpy's linear rule); NaN if one of them is."""
+    x = np.asarray(values, dtype=np.float64).ravel()
+    order = np.argsort(x)
+    ordered = x[order]
+
+    def statistic(weights: Floats) -> Floats:
+        if np.isnan(x).any():
+            return np.full(len(weights), NAN)
+        reached = np.cumsum(weights[:, order], axis=1)
+        place = np.maximum(reached[:, -1:] - 1, 0) * q
+        below, above = (ordered[(reached > np.floor(place + step)).argmax(axis=1)] for step in (0, 1))
+        # At the last item nothing lies above, and the part of it that is taken is 0.
+        found = below + (place[:, 0] % 1) * (above - below)
+        return np.where(reached[:, -1] > 0, found, NAN)
+
+    return statistic
+
+
+def auroc_of(scores: ArrayLike, positive: ArrayLike) -> Statistic:
+    """`auroc` of weighted items: ties counted half; NaN without weight in both classes or with a NaN score."""
+    s, on = np.asarray(scores, dtype=np.float64).ravel(), np.asarray(positive, dtype=bool).ravel()
+    order = np.argsort(s, kind="stable")
+    on, starts = on[order], np.flatnonzero(np.diff(s[order], prepend=-np.inf))
+
+    def statistic(weights: Floats) -> Floats:
+        if np.isnan(s).any():
+            return np.full(len(weights), NAN)
+        ordered = weights[:, order]
+        above, below = (np.add.reduceat(ordered * side, starts, axis=1) for side in (on, ~on))
+        pairs = above.sum(axis=1) * below.sum(axis=1)
+        wins = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
+        return np.divide(wins, pairs, out=np.full(len(weights), NAN), where=pairs > 0)
+
+    return statistic
 
 
 def permutation_p_value(real: float, null: ArrayLike) -> float:
@@ -179,6 +253,15 @@ def _never_varied(value: float, subjects: int, bounds: tuple[float, float] | Non
         return value, value
     share = wilson(0, subjects)[1]
     return value - share * (value - bounds[0]), value + share * (bounds[1] - value)
+
+
+def _cautious(ends: Floats, subjects: int, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Ends [2] that claim no more than a sample without any exception would."""
+    low, high = map(float, ends)
+    if bounds is None:
+        return low, high
+    least, most = (_never_varied(bound, subjects, bounds) for bound in bounds)
+    return min(low, most[0]), max(high, least[1])
 
 
 def _one_subject(value: float, bounds: tuple[float, float] | None) -> tuple[float, float]:

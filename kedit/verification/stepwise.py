@@ -41,7 +41,7 @@ def stepwise_rows(setting: Setting, arm: Arm, items: Sequence[Item], all_edits: 
     with progress("edits at every step", len(items), "item") as advance:
         for work, members in groups.items():
             recipe = ResolvedRecipe("measured", work.numbered)
-            with edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.prompts.carriers) as model:
+            with edited(setting.lm, setting.sae, recipe, setting.ontology, carriers=setting.known_carriers) as model:
                 for start in range(0, len(members), ROWS_PER_CALL):
                     part = members[start : start + ROWS_PER_CALL]
                     for item, (text, fired) in zip(part, _generate(setting, model, part), strict=True):

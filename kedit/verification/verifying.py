@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS, RUN_METRICS
 from kedit.editing.recipe import Expectation
 from kedit.editing.resolving import ResolvedRecipe
 from kedit.verification.applying import Applied, applied
-from kedit.verification.binding import accuracy, false_positives, relation_auroc
+from kedit.verification.binding import accuracy, false_positives, worst_auroc
 from kedit.verification.competing import check_controls
 from kedit.verification.figures import Gate, Locality
-from kedit.verification.locality import NEUTRAL_N, damage
+from kedit.verification.locality import NEUTRAL_N, Damage, damage
 from kedit.verification.measure import NULL_LATENTS
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.readings import binding_readings
 from kedit.verification.report import CHOSEN_ON, Evaluation, Protocol, Report, RunInfo
 from kedit.verification.setting import Setting
-from kedit.verification.statistics import Estimate
 from kedit.verification.strengths import settle
 from kedit.verification.verdict import Measured, Measurements, judge
-from kedit.verification.verifying_edits import EditMeasured, Extent, measure_edit
+from kedit.verification.verifying_edits import LATER, EditMeasured, Extent, measure_edit
 
 ROOM: Final = 32
 """Tokens of an answer for which a recipe's own prompts must leave room."""
@@ -65,10 +62,10 @@ def verify_recipe(
     measured = {edit.id: measure_edit(setting, edit, resolved, together, strengths[edit.id], extent=extent) for edit in edits}
     numbers = [number for one in measured.values() for number in one.numbers]
     locality = next(iter(measured.values())).result.locality if measured else Locality()
-    if together is not None:
-        all_of_them = _all_damage(setting, together, resolved, extent)
-        numbers += all_of_them[1]
-        locality = all_of_them[0]
+    around = _all_damage(setting, together, resolved, extent) if together is not None else None
+    if around is not None:
+        numbers += around.numbers()
+        locality = around.locality()
     numbers += run_numbers(setting, resolved.expect, options.seed)
     rows = {name: one.rows for name, one in measured.items()}
     verdict = judge(resolved.expect, Measurements(rows, numbers, options.seed), allow_unverified=allow_unverified)
@@ -90,16 +87,16 @@ def verify_recipe(
         activations=evaluation.activations if evaluation else {},
         gates=_all_gates(measured),
         expectations=verdict.expectations,
-        notes=resolved.notes,
+        notes=(*resolved.notes, *_together_notes(together, around)),
         allow_unverified=allow_unverified,
     )
     return Verified(report, [row for some in rows.values() for row in some])
 
 
-def _all_damage(setting: Setting, together: Applied, resolved: ResolvedRecipe, extent: Extent) -> tuple[Locality, list[Measured]]:
+def _all_damage(setting: Setting, together: Applied, resolved: ResolvedRecipe, extent: Extent) -> Damage:
     """Damage with all edits at work."""
     options = resolved.verify
-    found = damage(
+    return damage(
         setting,
         [together],
         n=options.locality_n,
@@ -107,7 +104,18 @@ def _all_damage(setting: Setting, together: Applied, resolved: ResolvedRecipe, e
         protect=resolved.protect,
         seed=options.seed,
     )
-    return found.locality(), found.numbers()
+
+
+def _together_notes(together: Applied | None, around: Damage | None) -> tuple[str, ...]:
+    """What cannot be measured with all edits at work."""
+    if together is None or around is None:
+        return ()
+    notes = []
+    if later := [edit.id for edit in together.edits if edit.steps != "prompt"]:
+        notes.append("together, " + LATER.format(f"{', '.join(later)} also fires"))
+    if "other_relations" not in around.expected:
+        notes.append("together, the edits name every relation: none is left to retain, and retention is judged edit by edit")
+    return tuple(notes)
 
 
 def run_numbers(setting: Setting, expect: Iterable[Expectation], seed: int) -> list[Measured]:
@@ -120,8 +128,7 @@ def run_numbers(setting: Setting, expect: Iterable[Expectation], seed: int) -> l
         value = accuracy(readings, quadrant, seed=seed)
         found.append(Measured("binding_accuracy", value, on=quadrant))
         if quadrant == HEADLINE_QUADRANT and value.n:
-            worst = float(np.min(list(relation_auroc(readings, quadrant).values())))  # NaN, if one of them is
-            found.append(Measured("auroc", Estimate(worst, worst, worst, value.n, value.subjects)))
+            found.append(Measured("auroc", worst_auroc(readings, quadrant, seed=seed)))
     return found
 
 

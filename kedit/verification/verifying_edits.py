@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from kedit.verification.controls import TOGETHER, Arm
 from kedit.verification.evaluating import fired_gate, with_p_value
 from kedit.verification.figures import Difference, Gate, Interference
 from kedit.verification.fluency import FLUENCY, fluency
+from kedit.verification.fluency import Measure as Written
 from kedit.verification.items import Item, Sample, sample_items
 from kedit.verification.locality import damage
 from kedit.verification.measure import control_arms, latent_p_value, measure
@@ -33,6 +34,11 @@ from kedit.verification.verdict import Measured
 TRANSCRIPTS: Final = 8
 INTERFERENCE: Final = 0.05
 """A loss of hit, with all edits at work, that is reported as interference even where its interval reaches 0."""
+
+
+LATER: Final = (
+    "retention, drift, leak, miss and gate are not measured: {} beyond the last token of a prompt, where these are read"
+)
 
 
 class Extent(NamedTuple):
@@ -87,6 +93,8 @@ def measure_edit(
         shown["random_latent"] = with_p_value(shown["random_latent"], p_value)
     own = own_prompts(setting, edit, resolved.prompts, options.seed)
     written = fluency(setting, work, headline, seed=options.seed)
+    if written is not None:
+        gates["went_on"] = written.gate
     both = interference(rows, options.seed) if together is not None else None
     numbers = [
         *around.numbers(edit.id),
@@ -113,10 +121,19 @@ def measure_edit(
             "own_prompts": own[0] if own else None,
             "together": both,
             "transcripts": transcripts(setting, work, rows, sample),
-            "notes": tuple(note for note in (settled.note, *(rival.note for rival in rivals.values())) if note),
+            "notes": tuple(_notes(edit, settled, rivals, written)),
         }
     )
     return EditMeasured(result, [*rows, *(own[1] if own else ())], gates | fired_gate(rows), numbers)
+
+
+def _notes(edit: ResolvedEdit, settled: Settled, rivals: Mapping[str, Rival], written: Written | None) -> Iterator[str]:
+    """What a reader of the figures must know."""
+    yield from (note for note in (settled.note, *(rival.note for rival in rivals.values())) if note)
+    if edit.steps != "prompt":
+        yield LATER.format(f"with `steps: {edit.steps}` it also fires")
+    if written is not None and written.note:
+        yield written.note
 
 
 def _terms(edit: ResolvedEdit, names: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, OWN_PROMPTS, QUADRANTS
+from kedit.editing.metric_names import CONTROLS, CORPORA, LOWER_IS_BETTER, METRICS, OWN_PROMPTS, QUADRANTS
 from kedit.editing.reading import load_recipe
 from kedit.editing.schema import recipe_schema
 from kedit.errors import InputError
@@ -139,6 +139,7 @@ def test_the_documented_recipes_are_valid(name: str, write: Callable[..., Path])
 
 
 HEAD = "kedit: 1\n"
+FIRING = ("scope_leak", "scope_miss", "subject_leak", "subject_miss", "gate_leak", "gate_miss")
 SWAP = "edits: [{op: swap, from: a, to: b, id: e}]\n"
 SHAPE = {
     "unknown key": HEAD + SWAP + "rum: x\n",
@@ -173,6 +174,10 @@ SHAPE = {
 }
 MEANING = {
     "unknown edit": HEAD + SWAP + "expect: [{metric: hit, edit: f, at_least: 0.5}]\n",
+    "a leak above 1": HEAD + SWAP + "expect: [{metric: subject_leak, at_most: 2}]\n",
+    "a gate on a corpus": HEAD + SWAP + "expect: [{metric: gate_leak, on: negatives, at_most: 0.1}]\n",
+    "a leak on neutral text": HEAD + SWAP + "expect: [{metric: scope_leak, on: neutral, at_most: 0.1}]\n",
+    "retention of negatives": HEAD + SWAP + "expect: [{metric: retention, on: negatives, at_least: 0.9}]\n",
     "a share above 1": HEAD + SWAP + "expect: [{metric: hit, at_least: 70}]\n",
     "two subjects": HEAD + "edits: [{op: suppress, slot: a, scope: {subjects: {class: b, in: [c]}}}]\n",
     "equal ids": HEAD + "edits: [{op: suppress, slot: a, id: x}, {op: suppress, slot: b, id: x}]\n",
@@ -192,3 +197,13 @@ def test_what_contradicts_itself_fails_in_the_loader(name: str, write: Callable[
     assert VALIDATOR.is_valid(parsed(MEANING[name]))
     with pytest.raises(InputError):
         load_recipe(write(MEANING[name]))
+
+
+@pytest.mark.parametrize("metric", FIRING)
+def test_where_an_edit_fires_can_be_bounded_on_own_prompts(metric: str, write: Callable[..., Path]) -> None:
+    places = ["own_prompts", *(("other_relations", "other_subjects", "negatives") if metric == "scope_leak" else ())]
+    for on in places:
+        text = HEAD + SWAP + f"prompts: [{{text: Hello}}]\nexpect: [{{metric: {metric}, on: {on}, at_most: 0.1}}]\n"
+        assert VALIDATOR.is_valid(parsed(text))
+        assert load_recipe(write(text)).expect[0].on == on
+    assert metric in LOWER_IS_BETTER

@@ -75,6 +75,11 @@ def rows():
     return simulate()
 
 
+def flags(count, n):
+    """The share of n prompts that have a flag."""
+    return Share.of(retained([1] * count + [0] * (n - count), [f"s{i % 30}" for i in range(n)], ["c"] * n))
+
+
 @pytest.fixture(scope="session")
 def locality():
     rng = np.random.default_rng(0)
@@ -87,9 +92,13 @@ def locality():
                 "neutral": {"scoped": kl, "forced": forced},
                 "other_relations": {"scoped": kl},
             },
-            "scope_leak": 0.002,
-            "scope_miss": 0.0,
-            "read_back": 0.013,
+            "scope_leak": {"other_relations": flags(1, 400), "other_subjects": flags(2, 99), "negatives": flags(0, 150)},
+            "scope_miss": flags(0, 240),
+            "subject_leak": flags(3, 99),
+            "subject_miss": flags(0, 240),
+            "gate_leak": flags(1, 550),
+            "gate_miss": flags(0, 339),
+            "read_back": Share(value=0.013, ci=(0.011, 0.016), n=240, subjects=30),
             "moved_slots": {"ex:hasDemonym": 0.021, "ex:borders": 0.01},
         }
     )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit.reporting import format as fmt
+from kedit.verification.figures import Share
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,16 @@ def test_quadrant():
 )
 def test_durations(seconds, shown):
     assert fmt.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (Share(value=0.0, ci=(0.0, 0.04), n=99), 2, "0.00 [0.00, 0.04] of 99"),
+        (Share(value=0.0134, ci=(0.011, 0.016), n=1240), 3, "0.013 [0.011, 0.016] of 1,240"),
+        (Share(value=None, n=0), 2, "– of 0"),
+        (None, 2, "–"),
+    ],
+)
+def test_a_figure_stands_with_its_interval_and_number(share, digits, text):
+    assert fmt.counted(share, digits) == text

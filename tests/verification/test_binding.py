@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kedit.verification.binding import Readings, accuracy, binding_summary, confusion, false_positives, relation_auroc
+from kedit.verification.binding import (
+    Readings,
+    accuracy,
+    binding_summary,
+    confusion,
+    false_positives,
+    relation_auroc,
+    worst_auroc,
+)
 
 HEADLINE = "unseen_template_unseen_subject"
 LABELS = ("ex:a", "ex:b", "ex:c")
@@ -70,3 +78,25 @@ def test_nan_readings_are_no_accuracy():
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match="shape"):
         readings([0, 1], [[1, 0], [0, 1]])
+
+
+def test_the_worst_auroc_has_an_interval_over_subjects():
+    rng = np.random.default_rng(0)
+    asked = np.tile([-1, 0, 1, 2], 30)
+    values = (asked[:, None] == np.arange(3)) + rng.normal(size=(120, 3)) * [0.01, 0.01, 0.8]
+    found = worst_auroc(readings(asked, values))
+    assert found.value == min(relation_auroc(readings(asked, values)).values())
+    assert found.low < found.value < found.high < 1
+    assert found.n == 120
+    assert worst_auroc(readings(asked, asked[:, None] == np.arange(3))).low < 0.9
+    assert not worst_auroc(readings([0, 1], [[1, 0, 0], [0, 1, 0]])).usable  # nobody asks for the third
+
+
+def test_a_bound_on_an_auroc_compares_the_end_of_its_interval():
+    from kedit.editing.recipe import Expectation
+    from kedit.verification.verdict import Measured, judge_one
+
+    asked = np.tile([-1, 0, 1, 2], 10)
+    found = Measured("auroc", worst_auroc(readings(asked, asked[:, None] == np.arange(3))))
+    assert judge_one(Expectation(metric="auroc", at_least=0.99), found).verdict == "FAIL"
+    assert judge_one(Expectation(metric="auroc", at_least=0.99, bound="point"), found).verdict == "PASS"

@@ -60,6 +60,12 @@ def save(make_rows, tmp_path):
                     "binding": {"quadrants": {HEADLINE: {"n": 45, "accuracy": 0.9, "ci": [0.8, 1]}}, "false_positive_rate": 0.01},
                     "locality": {
                         "retention": {"other_relations": {"scoped": {"value": hits / 45, "ci": [0, 1], "n": 45}}},
+                        "scope_leak": {
+                            "negatives": {"value": hits / 90, "ci": [0, 0.5], "n": 90},
+                            "other_subjects": {"value": 0, "ci": [0, 0.1], "n": hits},
+                        },
+                        "subject_miss": {"value": 0, "ci": [0, 0.1], "n": hits},
+                        "read_back": {"value": hits / 20, "ci": [1, 2], "n": 45},
                         "drift_kl": {"neutral": {"forced": {"mean": 1.5, "p95": 3.0, "ci": [1.2, 1.8], "n": 100}}},
                     },
                 }
@@ -105,6 +111,11 @@ def test_the_same_prompts_are_paired(save):
     assert found.knowledge["ex:b"].direct_ask.difference == pytest.approx(10 / 45)
     assert found.damage["retention other_relations scoped"].method == "unpaired"
     assert found.damage["drift_kl neutral forced"].difference == 0
+    leak = found.damage["scope_leak negatives"]
+    assert (leak.difference, leak.n_a, leak.method) == (pytest.approx(10 / 90), 90, "unpaired")
+    assert found.damage["subject_miss"].ci_b == (0, 0.1)
+    assert found.damage["read_back"].difference == 0.5
+    assert "gate_leak" not in found.damage
 
 
 def test_a_paired_interval_is_that_of_the_bootstrap(save, make_rows):

@@ -10,12 +10,14 @@ import torch
 from kedit.curriculum.answers import AnswerMatcher
 from kedit.editing.edited import edited
 from kedit.editing.reading import as_recipe
+from kedit.editing.recipe import Expectation
 from kedit.editing.resolving import ResolvedRecipe, resolve
 from kedit.verification.applying import Scopes, applied
 from kedit.verification.locality import damage
 from kedit.verification.neutral import kl, neutral_drift
 from kedit.verification.readings import binding_readings, read_back
 from kedit.verification.setting import states_of
+from kedit.verification.verdict import Measurements, judge
 
 EX = "https://example.org/places#"
 PAIR = (EX + "hasCapital", EX + "hasLanguage")
@@ -67,8 +69,8 @@ def test_nothing_drifts_where_no_gate_opens(make_setting):
     for corpus in found.corpora.values():
         assert set(corpus.kl["scoped"]) == {0.0}
         assert max(corpus.kl["forced"]) > 0
-    assert found.leak.value == 0
-    assert found.miss.value == 1
+    assert {leak.value for leak in found.leaks.values()} == {0}
+    assert found.asked.miss.value == 1
     assert found.locality().drift_kl["neutral"].scoped.mean == 0
 
 
@@ -83,8 +85,8 @@ def test_an_edit_that_writes_nothing_damages_nothing(make_setting):
     assert all(others.kept["forced"] + others.kept["scoped"])
     assert max(others.kl["forced"]) == pytest.approx(0, abs=1e-6)
     assert max(found.corpora["neutral"].kl["forced"]) == pytest.approx(0, abs=1e-6)
-    assert found.leak.value == 1
-    assert found.read_back.value > 0.1  # nothing is written, so what is read back is not what was asked for
+    assert {leak.value for leak in found.leaks.values()} == {1}
+    assert found.asked.read_back.value > 0.1  # nothing is written, so what is read back is not what was asked for
 
 
 def test_other_relations_are_those_that_no_edit_names(make_setting):
@@ -112,6 +114,83 @@ def test_other_subjects_are_those_out_of_scope(make_setting):
     numbers = {(n.metric, n.on, n.forced): n.estimate for n in found.numbers("one")}
     assert numbers["retention", "other_subjects", False].value == 1
     assert numbers["retention", "other_subjects", True].value < 1
+
+
+def test_what_documents_show_is_what_expectations_are_held_against(make_setting):
+    setting = with_threshold(always_known(make_setting(strength=30.0)), -1e9)
+    keys = {"op": "swap", "from": "ex:hasCapital", "to": "ex:hasLanguage", "scope": {"subjects": {"in": ["ex:Norway"]}}}
+    edit = resolve(as_recipe({"kedit": 1, "edits": [keys]}), setting.ontology, setting.slots).edits[0]
+    found = damage(setting, [applied(setting, [edit], "one")], neutral_n=30)
+    shown, numbers = found.locality(), {(n.metric, n.on, n.forced): n.estimate for n in found.numbers("one")}
+    figures = {("scope_leak", group, False): share for group, share in shown.scope_leak.items()}
+    for metric in ("scope_miss", "subject_leak", "subject_miss", "gate_leak", "gate_miss", "read_back"):
+        figures[metric, None, False] = getattr(shown, metric)
+    assert len(figures) == 9
+    for key, share in figures.items():
+        number = numbers[key]
+        assert (share.value, share.ci, share.n) == (number.value, (number.low, number.high), number.n), key
+        assert number.n
+        assert number.low < number.high or key[0] == "read_back"  # of the one prompt about Norway
+    tail = numbers["drift_kl_p95", "neutral", True]
+    assert shown.drift_kl["neutral"].forced.p95_ci == (tail.low, tail.high)
+    assert tail.low < tail.value
+
+
+def empty(found, edit="one"):
+    """(metric, corpus) of the numbers that stand there without an item."""
+    return {(number.metric, number.on) for number in found.numbers(edit) if number.on and not number.estimate.n}
+
+
+def test_a_corpus_of_which_nothing_was_measured_stays_among_the_numbers(make_setting):
+    setting = make_setting(known=False)
+    work = applied(setting, [setting.swap(*PAIR)])
+    found = damage(setting, [work], neutral_n=5)
+    assert not any(setting.hits.values())
+    assert empty(found) == {("retention", "other_relations")}
+    nowhere = damage(setting, [work], neutral_n=0, quadrant="nowhere")
+    assert empty(nowhere) == {
+        ("retention", "other_relations"),
+        ("scope_leak", "other_relations"),
+        *((metric, on) for metric in ("drift_kl", "drift_kl_p95") for on in ("other_relations", "neutral")),
+    }
+
+
+def test_one_edit_s_answers_do_not_vouch_for_another_s(make_setting):
+    setting = always_known(make_setting())
+    works = [
+        applied(setting, [setting.swap(*pair)], name) for pair, name in ((PAIR, "one"), ((PAIR[1], EX + "hasContinent"), "two"))
+    ]
+    first = damage(setting, works[:1], neutral_n=5).numbers("one")
+    unknown = replace(setting, knowledge=replace(setting.knowledge, known=dict.fromkeys(setting.knowledge.known, False)))
+    expected = Expectation(metric="retention", at_least=0.0, min_n=1)
+    assert judge([expected], Measurements(numbers=first)).verdict == "PASS"
+    second = damage(unknown, works[1:], neutral_n=5).numbers("two")
+    judged = judge([expected], Measurements(numbers=[*first, *second]))
+    assert (judged.verdict, judged.expectations[0].edit) == ("INCONCLUSIVE", "two")
+
+
+def test_what_cannot_be_is_not_expected(make_setting):
+    setting = make_setting()
+    everywhere = resolve(
+        as_recipe({"kedit": 1, "edits": [{"op": "set", "slot": "ex:hasCapital"}]}), setting.ontology, setting.slots
+    ).edits[0]
+    assert damage(setting, [applied(setting, [everywhere])], neutral_n=5).expected == ("neutral", "other_relations")
+    all_three = [setting.swap(*PAIR), setting.swap(PAIR[1], EX + "hasContinent")]
+    assert damage(setting, [applied(setting, all_three)], neutral_n=5).expected == ("neutral", "negatives")
+    protected = damage(setting, [applied(setting, all_three)], neutral_n=5, protect=[PAIR[1]])
+    assert protected.expected == ("neutral", "other_relations", "negatives")
+
+
+@pytest.mark.parametrize("steps", ["asked", "all"])
+def test_of_an_edit_that_fires_later_nothing_is_said(make_setting, steps):
+    setting = make_setting()
+    keys = {"op": "swap", "from": "ex:hasCapital", "to": "ex:hasLanguage"}
+    scope = {"subjects": {"in": ["ex:Norway"]}, "steps": steps}
+    edit = resolve(as_recipe({"kedit": 1, "edits": [keys | {"scope": scope}]}), setting.ontology, setting.slots).edits[0]
+    found = damage(setting, [applied(setting, [edit], "one")], neutral_n=5)
+    measured = {number.metric for number in found.numbers("one") if number.estimate.n}
+    assert measured == {"subject_leak", "subject_miss"}  # the scope reads the prompt, whenever the edit fires
+    assert {("drift_kl", "neutral"), ("retention", "other_relations"), ("scope_leak", "negatives")} <= empty(found)
 
 
 def test_samples_are_bounded_and_stable(make_setting):

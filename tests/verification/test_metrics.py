@@ -136,10 +136,11 @@ def test_select(make_rows):
 
 def test_drift():
     kl = np.linspace(0, 1, 101)
-    result = drift(kl, ["a"] * 50 + ["b"] * 51)
+    result = drift(kl, [f"t{i % 9}" for i in range(101)])
     assert result.mean == pytest.approx(0.5)
     assert result.p95 == pytest.approx(0.95)
     assert result.ci[0] <= 0.5 <= result.ci[1]
+    assert result.p95_ci[0] < 0.95 < result.p95_ci[1]
     assert drift([]).mean is None
     assert drift([0.1, float("nan")]).mean is None
     assert drift([0.1, float("nan")]).p95 is None

@@ -58,6 +58,16 @@ def test_report_has_the_documented_keys():
     assert {"retention", "drift_kl", "scope_leak", "scope_miss", "moved_slots"} <= document["locality"].keys()
 
 
+@pytest.mark.parametrize("name", ["kedit.evaluation/1", "kedit.report/1"])
+def test_leak_and_miss_stand_with_interval_and_number(name):
+    schema = json_schema(name)
+    locality, share = (schema["$defs"][part]["properties"] for part in ("Locality", "Share"))
+    assert {"value", "ci", "n", "subjects"} <= share.keys()
+    assert locality["scope_leak"]["additionalProperties"] == {"$ref": "#/$defs/Share"}
+    for key in ("scope_miss", "subject_leak", "subject_miss", "gate_leak", "gate_miss", "read_back"):
+        assert {"$ref": "#/$defs/Share"} in locality[key]["anyOf"]
+
+
 def test_nan_and_infinity_are_null(evaluation):
     document = json.loads(json.dumps(evaluation.document(), allow_nan=False))
     assert document["knowledge"]["ex:a"]["majority"] is None

@@ -13,9 +13,12 @@ from kedit.verification.statistics import (
     EMPTY,
     Estimate,
     auroc,
+    auroc_of,
     bootstrap_ci,
+    bootstrap_statistic,
     paired_difference_ci,
     permutation_p_value,
+    quantile_of,
     wilson,
 )
 
@@ -167,3 +170,42 @@ def test_permutation_p_value():
     assert permutation_p_value(0.9, np.linspace(0, 0.5, 99)) == pytest.approx(0.01)
     assert permutation_p_value(0.0, np.zeros(99)) == 1
     assert math.isnan(permutation_p_value(float("nan"), [0.1]))
+
+
+WEIGHTS = st.lists(st.integers(0, 3), min_size=12, max_size=12).filter(any)
+
+
+@given(WEIGHTS, st.sampled_from([0.0, 0.5, 0.95, 1.0]))
+def test_a_weighted_quantile_is_that_of_the_repeated_items(weights, q):
+    values = np.random.default_rng(4).gamma(1.0, 1.0, size=12)
+    found = quantile_of(values, q)(np.array([weights, [1] * 12], dtype=float))
+    assert found == pytest.approx([np.quantile(np.repeat(values, weights), q), np.quantile(values, q)])
+
+
+@given(WEIGHTS)
+def test_a_weighted_auroc_is_that_of_the_repeated_items(weights):
+    scores, on = np.round(np.random.default_rng(5).normal(size=12), 1), np.arange(12) % 3 == 0
+    (found,) = auroc_of(scores, on)(np.array([weights], dtype=float))
+    assert found == pytest.approx(auroc(np.repeat(scores, weights), np.repeat(on, weights)), nan_ok=True)
+
+
+def test_statistics_that_are_no_means_have_intervals_too():
+    rng = np.random.default_rng(6)
+    texts = np.repeat(np.arange(40), 10)
+    values = rng.gamma(1.0, 1.0, size=400) * np.repeat(rng.gamma(2.0, 1.0, size=40), 10)
+    found = bootstrap_statistic(quantile_of(values, 0.95), texts)
+    assert found.value == pytest.approx(np.quantile(values, 0.95))
+    assert found.low < found.value < found.high
+    assert (found.n, found.subjects) == (400, 40)
+    alone = bootstrap_statistic(quantile_of(values, 0.95), np.arange(400))
+    assert found.high - found.low > 1.5 * (alone.high - alone.low)
+    assert not bootstrap_statistic(quantile_of(values, 0.95), np.zeros(400)).usable
+    assert bootstrap_statistic(quantile_of([], 0.95), []) == EMPTY
+    assert math.isnan(bootstrap_statistic(quantile_of([1.0, float("nan")], 0.95), [0, 1]).value)
+
+
+def test_a_perfect_auroc_claims_no_more_than_its_subjects_allow():
+    on = np.arange(40) % 2 == 0
+    found = bootstrap_statistic(auroc_of(on.astype(float), on), np.arange(40) // 2, bounds=(0.0, 1.0))
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(1 - wilson(0, 20)[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kedit.editing.reading import as_recipe
@@ -46,6 +48,7 @@ def test_a_report_holds_rows_controls_damage_and_a_verdict(make_setting, tmp_pat
     assert edit.quadrants[HEADLINE].n == 3
     assert [point.strength for point in edit.curve] == list(STRENGTHS)
     assert edit.transcripts[0].after == next(r.text for r in rows if r.control == "edit" and r.text == edit.transcripts[0].after)
+    assert report.gates["went_on"].kept + report.gates["went_on"].dropped == edit.fluency.ended_base.n
     assert report.gates["fired"].kept + report.gates["fired"].dropped == sum(row.control == "edit" for row in rows)
     assert {row.edit for row in rows} == {"one"}
     report.save(tmp_path / "report.json")
@@ -62,6 +65,33 @@ def test_several_edits_are_verified_alone_and_together(make_setting):
     assert both.keys() <= alone.keys()
     assert both
     assert any(name.startswith("one: ") for name in report.gates)
+
+
+def test_where_all_edits_together_leave_nothing_to_retain_each_is_judged_alone(make_setting):
+    setting = make_setting()
+    hits = tuple(True for _ in setting.knowledge.hits)
+    setting = replace(setting, knowledge=replace(setting.knowledge, hits=hits))
+    expect = [{"metric": "retention", "at_least": 0.0, "min_n": 1}]
+    other = {"op": "suppress", "slot": "ex:hasContinent"}
+    report, _ = verify(setting, SWAP, other, expect=expect)
+    assert (report.verdict, report.expectations[0].edit is not None) == ("PASS", True)
+    assert any("none is left to retain" in note for note in report.notes)
+    assert report.locality.retention == {}
+    one, _ = verify(setting, SWAP, {"op": "suppress", "slot": "ex:hasCapital"}, expect=expect)
+    assert one.notes == ()
+
+
+def test_damage_of_an_edit_that_fires_later_is_never_passed(make_setting):
+    later = SWAP | {"id": "later", "scope": {"steps": "all"}}
+    metrics = ("retention", "drift_kl", "scope_leak", "scope_miss", "gate_leak")
+    expect = [{"metric": metric, "at_most": 1.0, "min_n": 1} for metric in metrics]
+    report, _ = verify(make_setting(), SWAP, later, expect=expect)
+    assert {(item.verdict, item.edit) for item in report.expectations if item.metric != "retention"} <= {
+        ("INCONCLUSIVE", "later"), ("INCONCLUSIVE", None)
+    }  # fmt: skip
+    assert any("`steps: all`" in note for note in report.edits[1].notes)
+    assert not any("`steps" in note for note in report.edits[0].notes)
+    assert any("later also fires" in note for note in report.notes)
 
 
 def test_with_all_edits_at_work_an_item_counts_only_where_its_own_edit_fired(make_setting):

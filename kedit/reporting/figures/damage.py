@@ -8,6 +8,7 @@ from kedit.reporting import format as fmt
 from kedit.reporting.figures.canvas import SMALL, WIDTH, Canvas, column, share_scale, styled, whisker
 from kedit.reporting.figures.palette import ACCENT, LINE, ORANGE, PAPER, SOFT
 from kedit.reporting.figures.svg import Figure
+from kedit.reporting.scope import scope_rows
 from kedit.verification.figures import Drift, Locality, Share
 
 if TYPE_CHECKING:
@@ -48,9 +49,11 @@ def damage_figure(locality: Locality) -> Figure | None:
 
 
 def _caption(locality: Locality) -> str:
-    said = (("fired out of scope", locality.scope_leak), ("did not fire in scope", locality.scope_miss))
-    shown = "; ".join(f"{fmt.share(value)} {words}" for words, value in said if value is not None)
-    return f"Scope: {shown}." if shown else ""
+    shown = []
+    for name, leak, miss in scope_rows(locality):
+        ends = (f"{word} {fmt.counted(found)}" for word, found in (("leak", leak), ("miss", miss)) if found)
+        shown.append(f"{name}: {', '.join(ends)}")
+    return f"Where it fires. {'; '.join(shown)}." if shown else ""
 
 
 def _scale(axes: Axes, title: str, rows: list[Row]) -> None:
