@@ -102,7 +102,7 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "kedit.seed", str(report.protocol.seed)
     for name, value in (
         ("hook_point", hooks),
-        ("run", run.path),
+        ("run", run.name),
         ("model", run.model),
         ("fingerprint", run.fingerprint),
         ("ontology", run.ontology),

@@ -208,7 +208,7 @@ def _run_facts(run: RunInfo, hook_points: Iterable[str], strengths: Iterable[str
     strong = ", ".join(strengths)
     where = ", ".join(dict.fromkeys(hook_points)) + (f"; strength {strong}" if strong else "") + f"; seed {seed}"
     origin = ", ".join(
-        filter(None, (run.path, f"preset {run.preset}" if run.preset else "", f"kedit {run.kedit}" if run.kedit else ""))
+        filter(None, (run.name, f"preset {run.preset}" if run.preset else "", f"kedit {run.kedit}" if run.kedit else ""))
     )
     return [("Model", model), ("Written at", where), *([("Run", origin)] if origin else [])]
 

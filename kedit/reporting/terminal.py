@@ -130,7 +130,7 @@ def beside(left: RenderableType | None, right: RenderableType | None) -> Rendera
 
 def _title(run: RunInfo, hook_point: str, strength: float | None, recipe: str = "") -> RenderableType:
     names = [Text(part, style="bold") for part in (recipe, run.ontology, run.model) if part]
-    facts = [hook_point, f"strength {strength:g}" if strength is not None else "", run.path or ""]
+    facts = [hook_point, f"strength {strength:g}" if strength is not None else "", run.name or ""]
     facts.append("taught copy of the model" if run.taught else "untouched weights")
     lines = Text(" × ").join(names) if names else Text("kedit", style="bold")
     return Panel(Group(lines, Text(" · ".join(filter(None, facts)), style="dim")), border_style="cyan", padding=(0, 1))

@@ -80,7 +80,7 @@ def _differs(a: Evaluation | Report, b: Evaluation | Report) -> Iterator[Differs
     for block in ("protocol", "run"):
         left, right = (getattr(side, block).model_dump(mode="json") for side in (a, b))
         for key in left:
-            if key != "path" and left[key] != right[key]:
+            if key != "name" and left[key] != right[key]:
                 yield Differs(what=f"{block}.{key}", a=_shown(left[key]), b=_shown(right[key]))
     if isinstance(a, Report) and isinstance(b, Report):
         yield from _other_edits(a, b)

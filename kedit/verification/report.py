@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from kedit.errors import InputError, Place
 from kedit.files import write_json
@@ -67,7 +67,8 @@ class Protocol(Model):
 class RunInfo(Model):
     """Which run a document speaks of."""
 
-    path: str | None = None
+    name: str | None = Field(default=None, validation_alias=AliasChoices("name", "path"))
+    """The run directory's own name: its path depends on where it was called from. Earlier documents say `path`."""
     ontology: str | None = None
     ontology_sha256: str | None = None
     model: str | None = None

@@ -104,7 +104,7 @@ def evaluation(rows, locality):
     binding = binding_summary(Readings(TERMS, asked, values, values > 0.5, quadrants, subjects, carriers))
     return Evaluation(
         protocol=Protocol(seed=0, strength=1.0),
-        run=RunInfo(ontology="countries", model="SmolLM2-135M-Instruct, Q4_1 (wheel)", path="runs/countries-smollm2-135m"),
+        run=RunInfo(ontology="countries", model="SmolLM2-135M-Instruct, Q4_1 (wheel)", name="countries-smollm2-135m"),
         hook_point="blocks.17.hook_resid_post",
         knowledge={
             term: Knowledge(asked=150, known=113 - 9 * i, any=130, majority=0.2, direct_ask=0.91) for i, term in enumerate(TERMS)
@@ -263,7 +263,7 @@ def evil(rich):
     labels = (EVIL, "", "مرحبا", "x" * 300, "a\nb\tc", "$\\frac{1}$", "(none)")
     return rich.model_copy(
         update={
-            "recipe": EVIL, "run": RunInfo(path=EVIL, ontology=EVIL, model=EVIL, fingerprint=EVIL, kedit=EVIL, preset=EVIL),
+            "recipe": EVIL, "run": RunInfo(name=EVIL, ontology=EVIL, model=EVIL, fingerprint=EVIL, kedit=EVIL, preset=EVIL),
             "edits": (bad, bad, bad.model_copy(update={"op": "suppress", "slot": None, "source": None, "target": None})),
             "binding": rich.binding.model_copy(
                 update={"auroc": {EVIL: None}, "confusion": rich.binding.confusion.model_copy(update={"labels": labels})}

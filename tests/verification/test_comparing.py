@@ -31,7 +31,7 @@ def save(make_rows, tmp_path):
         rows += make_rows(source, "ex:b", ["stuck"] * 45, control="noop", edit="e" if report else "")
         folder = tmp_path / name
         protocol = Protocol(seed=0, strength=1.0)
-        about = RunInfo(path=name, ontology="o.ttl", **run)
+        about = RunInfo(name=name, ontology="o.ttl", **run)
         swap, controls = swap_summary(rows), control_summary(rows)
         if report:
             edit = {

@@ -12,7 +12,7 @@ from kedit.editing.metric_names import QUADRANTS
 from kedit.errors import InputError
 from kedit.verification.figures import Quadrant
 from kedit.verification.metrics import control_summary, swap_summary
-from kedit.verification.report import EditResult, Evaluation, Protocol, Report, exit_code, json_schema
+from kedit.verification.report import EditResult, Evaluation, Protocol, Report, RunInfo, exit_code, json_schema
 
 
 @pytest.fixture
@@ -68,6 +68,12 @@ def test_there_and_back(evaluation, tmp_path):
     path = tmp_path / "evaluation.json"
     evaluation.save(path)
     assert Evaluation.load(path) == evaluation
+
+
+def test_a_run_is_named_and_earlier_documents_are_still_read(evaluation):
+    assert RunInfo(name="run").model_dump()["name"] == "run"
+    old = evaluation.document() | {"run": {"path": "runs/world"}}
+    assert Evaluation.model_validate(old).run.name == "runs/world"
 
 
 def test_strict_and_frozen(evaluation, tmp_path):
