@@ -89,7 +89,8 @@ def edit_sections(edits: Sequence[EditResult]) -> list[Section]:
 
 def _edit_section(edit: EditResult, slug: str) -> Section:
     headline = edit.quadrants.get(HEADLINE_QUADRANT)
-    strength = f", strength {fmt.plain(edit.strength)}" if edit.strength is not None else ""
+    origin = fmt.strength_origin(edit.strength_how, edit.curve_on)
+    strength = f", strength {fmt.plain(edit.strength)} ({origin})" if edit.strength is not None else ""
     neutral = edit.locality.drift_kl.get("neutral")
     cost = neutral.forced.mean if neutral and neutral.forced else None
     forced = f"; {fmt.nats(cost)} nats of KL on neutral text with it switched on everywhere" if cost is not None else ""

@@ -64,7 +64,11 @@ def render_report(report: Report) -> RenderableType:
         *_compared(report, compared),
         tables.transcripts_table(edits[0].transcripts) if edits and edits[0].transcripts else None,
         _together(
-            *(tables.curve_line(edit.id, edit.curve, edit.plateau) for edit in edits if edit.curve),
+            *(
+                tables.curve_line(edit.id, edit.curve, edit.plateau, fmt.chosen_on(edit.curve_on) or "validation")
+                for edit in edits
+                if edit.curve
+            ),
             *(tables.fluency_line(edit.id, edit.fluency) for edit in edits if edit.fluency),
             *(tables.own_prompts_line(edit.id, edit.own_prompts) for edit in edits if edit.own_prompts),
             *(tables.interference_line(edit.id, edit.together) for edit in edits if edit.together),

@@ -18,7 +18,7 @@ from kedit.verification.locality import NEUTRAL_N, damage
 from kedit.verification.measure import NULL_LATENTS
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.readings import binding_readings
-from kedit.verification.report import CHOSEN_ON, Evaluation, Protocol, Report, RunInfo
+from kedit.verification.report import CHOSEN_ON, Evaluation, Report, ReportProtocol, RunInfo
 from kedit.verification.setting import Setting
 from kedit.verification.statistics import Estimate
 from kedit.verification.strengths import settle
@@ -76,9 +76,9 @@ def verify_recipe(
         schema="kedit.report/1",
         recipe=resolved.name,
         verdict=verdict.verdict,
-        protocol=Protocol(
+        protocol=ReportProtocol(
             seed=options.seed,
-            strength=setting.strength,
+            calibrated_strength=setting.strength,
             split=CHOSEN_ON[setting.sae.metadata.get("chosen_on", "validation")],
             prompt_style=setting.prompts.style,
         ),

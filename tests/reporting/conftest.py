@@ -26,7 +26,17 @@ from kedit.verification.figures import (
 )
 from kedit.verification.metrics import control_summary, drift, retained, swap_summary
 from kedit.verification.outcomes import SwapRow
-from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Plateau, Protocol, Report, RunInfo, Transcript
+from kedit.verification.report import (
+    EditResult,
+    Evaluation,
+    JudgedExpectation,
+    Plateau,
+    Protocol,
+    Report,
+    ReportProtocol,
+    RunInfo,
+    Transcript,
+)
 
 TERMS = ("ex:hasCapital", "ex:hasLanguage", "ex:inContinent", "ex:hasDemonym", "ex:borders", "ex:hasReligion")
 LEVELS = {
@@ -131,7 +141,8 @@ def report(evaluation):
     edit = EditResult.model_validate(
         {
             "id": "capital-to-language", "op": "swap", "from": "ex:hasCapital", "to": "ex:hasLanguage",
-            "hook_point": evaluation.hook_point, "strength": 1.0, "quadrants": evaluation.swap.quadrants,
+            "hook_point": evaluation.hook_point, "strength": 1.0, "strength_how": "auto",
+            "curve_on": {"validation": 40, "validation_subjects": 24}, "quadrants": evaluation.swap.quadrants,
             "controls": evaluation.controls,
             "curve": [CurvePoint(strength=s / 4, hit=max(0.0, 1 - abs(s / 4 - 1)), drift_kl=0.01 * s) for s in range(1, 9)],
             "transcripts": TRANSCRIPTS,
@@ -143,7 +154,7 @@ def report(evaluation):
     return Report(
         recipe="capital-to-language",
         verdict="FAIL",
-        protocol=evaluation.protocol,
+        protocol=ReportProtocol(seed=0, calibrated_strength=1.0),
         run=evaluation.run,
         edits=(edit,),
         locality=evaluation.locality,

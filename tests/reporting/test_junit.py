@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit.reporting.junit import junit_xml
-from kedit.verification.report import JudgedExpectation, Protocol, Report, RunInfo
+from kedit.verification.report import JudgedExpectation, Report, ReportProtocol, RunInfo
 from kedit.verification.verdict import Verdict
 
 TEXT = st.text(st.characters(), max_size=12)
@@ -37,7 +37,7 @@ def made(expectations: list[JudgedExpectation], recipe: str = "recipe", allowed:
     return Report(
         recipe=recipe,
         verdict=verdict.verdict,
-        protocol=Protocol(seed=3, strength=1.0),
+        protocol=ReportProtocol(seed=3, calibrated_strength=1.0),
         run=RunInfo(model="m", fingerprint="f" * 64),
         expectations=verdict.expectations,
         allow_unverified=allowed,
