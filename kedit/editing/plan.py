@@ -184,6 +184,7 @@ def in_reach(edit: ResolvedEdit, prompt: Prompt, ontology: Ontology) -> bool:
 def required(expectation: Expectation) -> str:
     """A bound in words: "hit - diff_means >= 0.2 (interval, n >= 30)"."""
     name = expectation.metric if expectation.versus is None else f"{expectation.metric} - {expectation.versus}"
+    name += " at equal damage" if expectation.at == "equal_damage" else ""
     where = f" on {expectation.on}" if expectation.on else ""
     bounds = [("<=", expectation.at_most), (">=", expectation.at_least)]
     limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)

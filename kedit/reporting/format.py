@@ -99,6 +99,11 @@ def quadrant_words(name: str) -> str:
     return f"{template} carriers × {subject.removesuffix('_subject')} subjects"
 
 
+def versus(control: str | None, at: str = "own_best") -> str | None:
+    """`versus reft_r1 at equal damage`; None for no control."""
+    return None if control is None else f"versus {control}" + (" at equal damage" if at == "equal_damage" else "")
+
+
 def chosen_on(cells: Mapping[Any, int]) -> str:
     """`64 validation items, 24 of them on training carriers`: what a curve over strengths was measured on; empty for nothing."""
     n = sum(cells.values())

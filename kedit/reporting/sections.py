@@ -227,7 +227,7 @@ def expectations(items: Iterable[JudgedExpectation]) -> list[tuple[JudgedExpecta
     """Each with what it is about, and where bound and interval stand."""
     rows = []
     for item in items:
-        parts = (item.edit, f"versus {item.versus}" if item.versus else None, f"on {item.on}" if item.on else None)
+        parts = (item.edit, fmt.versus(item.versus, item.at), f"on {item.on}" if item.on else None)
         about = " ".join(filter(None, (*parts, "forced" if item.forced else None)))
         rows.append((item, about + (" (warning)" if item.severity == "warn" else ""), _chart(item)))
     return rows

@@ -266,7 +266,7 @@ def expectations_table(expectations: Iterable[JudgedExpectation]) -> Table:
     made = table("Expectations", ("", "metric", "required", "measured", "n"), left=2)
     for item in expectations:
         about = Text(item.metric)
-        for part in (item.edit, f"versus {item.versus}" if item.versus else None, item.on, "forced" if item.forced else None):
+        for part in (item.edit, fmt.versus(item.versus, item.at), item.on, "forced" if item.forced else None):
             about.append(f" {part}" if part else "", "dim")
         if item.severity == "warn":
             about.append(" (warning)", "yellow")

@@ -281,6 +281,7 @@ def _expectations(a: Evaluation | Report, b: Evaluation | Report) -> tuple[Expec
                 metric=about.metric,
                 edit=about.edit,
                 versus=about.versus,
+                at=about.at,
                 on=about.on,
                 forced=about.forced,
                 required_a=one.required if one else None,
@@ -303,8 +304,8 @@ def _numbered(judged: Sequence[JudgedExpectation]) -> dict[tuple[Any, ...], Judg
     """Key -> expectation; equal ones are told apart by their order."""
     found: dict[tuple[Any, ...], JudgedExpectation] = {}
     for item in judged:
-        key: tuple[Any, ...] = (item.metric, item.edit, item.versus, item.on, item.forced)
-        found[(*key, sum(other[:5] == key for other in found))] = item
+        key: tuple[Any, ...] = (item.metric, item.edit, item.versus, item.at, item.on, item.forced)
+        found[(*key, sum(other[:-1] == key for other in found))] = item
     return found
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.neutral import eval_sentences, train_sentences
-from kedit.editing.metric_names import EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT
+from kedit.editing.metric_names import EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT, VECTORS
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.errors import InputError
 from kedit.verification.applying import applied
@@ -24,18 +24,15 @@ from kedit.verification.items import Item
 from kedit.verification.measure import measure
 from kedit.verification.metrics import control_summary, estimate
 from kedit.verification.neutral import NeutralText
-from kedit.verification.outcomes import SwapRow
+from kedit.verification.outcomes import EQUAL_DAMAGE, SwapRow
 from kedit.verification.setting import Setting
 from kedit.verification.strengths import POSITIONS, Settled, curve_items, forced_kl, spending
 
-VECTORS: Final = ("diff_means", "trained_vector")
-"""Fixed controls that have a strength: they always compete."""
 COST_POSITIONS: Final = 200
 """Positions of evaluation text on which the table's costs are measured."""
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 REACH: Final = (0.01, 64.0)
 """Strengths among which the edit's damage is looked for."""
-EQUAL_DAMAGE: Final = "@equal_damage"
 Shown = dict[str, dict[str, Control]]
 
 

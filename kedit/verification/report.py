@@ -188,6 +188,7 @@ class JudgedExpectation(Model):
     metric: str
     edit: str | None = None
     versus: str | None = None
+    at: Literal["own_best", "equal_damage"] = "own_best"
     on: str | None = None
     forced: bool = False
     bound: Literal["interval", "point"] = "interval"

@@ -162,6 +162,7 @@ def report(evaluation):
         expectations=(
             expectation,
             expectation.model_copy(update={"versus": "diff_means", "required": ">= 0.2", "measured": 0.63, "ci": (0.58, 0.68)}),
+            expectation.model_copy(update={"versus": "trained_vector", "at": "equal_damage", "measured": 0.31}),
             JudgedExpectation(
                 metric="drift_kl", on="neutral", required="<= 0.02", measured=0.031, ci=(0.02, 0.04), n=500, verdict="FAIL",
                 reason="does not meet the bound",

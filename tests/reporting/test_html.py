@@ -88,7 +88,14 @@ def test_a_large_report_stays_small(pages):
 def test_complete(pages):
     for expected in ("hasCapital", "blocks.17.hook_resid_post", "diff means", "Dictionary", "Damage", "whole answer", "<svg"):
         assert expected in pages["evaluation"]
-    for expected in ("FAIL", "INCONCLUSIVE", "not measured", "capital-to-language", "versus diff_means"):
+    for expected in (
+        "FAIL",
+        "INCONCLUSIVE",
+        "not measured",
+        "capital-to-language",
+        "versus diff_means",
+        "versus trained_vector at equal damage",
+    ):
         assert expected in pages["report"]
     for name in ("evaluation", "report", "rich"):
         assert "None" not in pages[name]

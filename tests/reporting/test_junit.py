@@ -66,6 +66,7 @@ def test_the_cases_of_a_report(report):
     assert names == [
         "hit capital-to-language >= 0.7",
         "hit capital-to-language versus diff_means >= 0.2",
+        "hit capital-to-language versus trained_vector at equal damage >= 0.7",
         "drift_kl on neutral <= 0.02",
         "retention >= 0.98",
     ]
