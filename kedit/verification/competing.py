@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kedit.curriculum.neutral import eval_sentences, train_sentences
 from kedit.editing.metric_names import EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT, VECTORS
+from kedit.editing.reach import competes
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.errors import InputError
 from kedit.verification.applying import applied
@@ -61,22 +62,16 @@ def check_controls(setting: Setting, names: Sequence[str]) -> None:
 def without_idle(setting: Setting, resolved: ResolvedRecipe) -> ResolvedRecipe:
     """The recipe without controls on demand where no edit of it competes with them; a note says so."""
     idle = [name for name in resolved.verify.controls if name in EXTRA_CONTROLS]
-    if not idle or any(competes(setting, edit) for edit in resolved.edits):
+    if not idle or any(competes(edit, setting.relations) for edit in resolved.edits):
         return resolved
     left = tuple(name for name in resolved.verify.controls if name not in idle)
     note = f"not compared with {', '.join(idle)}: only swaps of relations at the prompt have competitors"
     return replace(resolved, verify=resolved.verify.model_copy(update={"controls": left}), notes=(*resolved.notes, note))
 
 
-def competes(setting: Setting, edit: ResolvedEdit) -> bool:
-    """Whether competitors know how to do what an edit does: swap two relations at the prompt."""
-    relations = set(setting.relations)
-    return edit.op == "swap" and edit.steps == "prompt" and not edit.is_empty and {edit.slot_iri, edit.target_iri} <= relations
-
-
 def competing(setting: Setting, edit: ResolvedEdit, names: Sequence[str]) -> tuple[str, ...]:
     """Which controls compete with an edit: of swaps of relations the fixed vectors, and those that are asked for."""
-    if not competes(setting, edit):
+    if not competes(edit, setting.relations):
         return ()
     return (*(name for name in VECTORS if name in setting.vectors), *(name for name in names if name in EXTRA_CONTROLS))
 
