@@ -53,6 +53,11 @@ class Run:
         self.manifest = manifest
         self._lock = lock
 
+    @property
+    def name(self) -> str:
+        """The directory's own name, however its path was spelled: what documents say of a run."""
+        return self.path.resolve().name
+
     @classmethod
     def open(cls, path: Path | str) -> Run:
         """A run to read. InputError if there is none, or one that this version cannot read."""

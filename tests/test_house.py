@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kedit"
-SHARED = {"errors", "files", "progress", "yaml", "config", "locks", "manifest", "machine"}
+SHARED = {"errors", "files", "progress", "yaml", "config", "locks", "manifest", "machine", "intervals"}
 """Plain helpers that belong to no room and import none."""
 ROOMS = (
     *("ontology", "curriculum", "lm", "sae", "editing", "verification", "reporting"),

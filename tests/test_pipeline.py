@@ -82,7 +82,7 @@ def test_from_an_ontology_to_a_verified_swap(
     assert pipeline.dry_run(cfg.model_copy(update={"seed": 7}))["changed since"] == [f"seed: {cfg.seed}, now 7"]
     evaluation = run.evaluation
     assert evaluation.run.taught
-    assert evaluation.run.path == "run"
+    assert evaluation.run.name == "run"
     assert all(row.asked == 26 and row.known >= 20 for row in evaluation.knowledge.values())
     assert evaluation.binding.quadrants["seen_template_unseen_subject"].accuracy > 0.9
     swaps = evaluation.swap.quadrants["seen_template_seen_subject"]

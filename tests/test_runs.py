@@ -226,6 +226,15 @@ def test_what_is_no_run_is_never_touched(tmp_path: Path) -> None:
     opened(tmp_path / "empty").close()
 
 
+def test_a_run_is_called_alike_however_its_path_is_spelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(tmp_path / "run").close()
+    monkeypatch.chdir(tmp_path)
+    for path in ("run", "./run/", "run/../run", tmp_path / "run"):
+        assert Run.open(path).name == "run"
+    monkeypatch.chdir("run")
+    assert Run.open(".").name == "run"
+
+
 def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:
     Toy(tmp_path / "countries-tiny").run()
     with pytest.raises(InputError, match="there is no run") as caught:

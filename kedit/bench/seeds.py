@@ -68,7 +68,7 @@ def _figures(evaluations: Iterable[Evaluation]) -> dict[str, list[float | None]]
         bound, quadrant = evaluation.binding.quadrants.get(HEADLINE_QUADRANT), evaluation.swap.quadrants.get(HEADLINE_QUADRANT)
         if bound is None or quadrant is None:
             raise InputError(
-                f"{evaluation.run.path}: no swap could be measured on unseen carriers x unseen subjects",
+                f"{evaluation.run.name}: no swap could be measured on unseen carriers x unseen subjects",
                 advice="The ontology is too small to hold subjects out; `kedit align` shows what can be measured.",
             )
         add("binding accuracy", bound.accuracy)

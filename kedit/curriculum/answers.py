@@ -82,6 +82,16 @@ def normalise(text: str) -> str:
     return line[start:end]
 
 
+def answer_texts(ontology: Ontology, relation: str, subject: str) -> frozenset[str]:
+    """Everything, normalised, that is accepted as a relation's answer about a subject."""
+    return frozenset(normalise(text) for value in ontology.values(relation, subject) for text in ontology.texts(value))
+
+
+def shares_answer(ontology: Ontology, subject: str, a: str, b: str) -> bool:
+    """Whether two relations accept a common text for a subject (Thai, Thai): then an answer does not tell them apart."""
+    return not answer_texts(ontology, a, subject).isdisjoint(answer_texts(ontology, b, subject))
+
+
 def _bounded(line: str, start: int, end: int) -> bool:
     """Whether the form line[start:end] ends where a word does: no letter, digit, hyphen or possessive follows."""
     rest = line[end : end + 1]

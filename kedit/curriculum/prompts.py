@@ -58,9 +58,14 @@ class Prompt:
 
 def quadrant(prompt: Prompt) -> Quadrant | None:
     """Which quadrant of the evaluation a prompt stands in; None for validation carriers and subjects, and negatives."""
+    return None if prompt.relation is None else cell(prompt)
+
+
+def cell(prompt: Prompt) -> Quadrant | None:
+    """The same of any text about a subject, whether or not it asks something."""
     template = {"train": "seen", "heldout": "unseen"}.get(prompt.carrier_split)
     subject = {"train": "seen", "test": "unseen"}.get(prompt.subject_split or "")
-    if template is None or subject is None or prompt.relation is None:
+    if template is None or subject is None:
         return None
     return f"{template}_template_{subject}_subject"  # type: ignore[return-value]
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from kedit.curriculum.prompts import Prompt, PromptSet, quadrant
-from kedit.editing.metric_names import EDIT_METRICS, EXTRA_CONTROLS, HEADLINE_QUADRANT, OPERATOR_CONTROLS
-from kedit.editing.recipe import Expectation, Verify
-from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
+from kedit.editing.grounds import Ground, Sample
+from kedit.editing.metric_names import EXTRA_CONTROLS, LOWER_IS_BETTER, OPERATOR_CONTROLS, VECTORS
+from kedit.editing.reach import competes, control_quadrants
+from kedit.editing.recipe import SHARES, Expectation
+from kedit.editing.resolving import ResolvedRecipe
+from kedit.intervals import half_width, needed, wilson
 from kedit.manifest import read_manifest
+from kedit.ontology.model import Ontology
 
-Z: Final = 1.959963984540054
 METHOD: Final = (
     "half of the 95 % interval if the value lies at the bound: Wilson's, with the subjects as sample size, for answers about one "
     "subject stand and fall together; facts that the model does not know make it wider"
@@ -29,8 +29,10 @@ _WITHOUT_GENERATION: Final = frozenset({"majority", "direct_ask"})
 _NULL: Final = 99 * 12
 _CURVE: Final = 6 * 64
 _COMPETITOR: Final = 8 * 64
-_VECTORS: Final = 2
 _DAMAGE_PASSES: Final = 3
+_TRAINED: Final = frozenset({"reft_r1", "das_r1", "das_r8", "permuted_answers"})
+"""Competitors that take as long as training the slots; the others are there in a fraction of that."""
+_ASSUMED_TRAINING: Final = 300.0
 
 
 class _Frozen(BaseModel):
@@ -62,128 +64,98 @@ class Cost(_Frozen):
     controls: CostItem
     damage: CostItem
     curve: CostItem
+    training: CostItem
+    """Of competitors that the run does not have yet."""
     seconds_per_generation: float
     speed: Literal["measured", "assumed"]
     """Measured: by this run's own evaluation; assumed: two CPU cores and the default model."""
 
 
-class Sample(NamedTuple):
-    """Prompts to take a sample from: subject -> number of them."""
-
-    subjects: Counter[str]
-
-    def items(self, cap: int) -> int:
-        """How many will be taken."""
-        return min(self.subjects.total(), cap)
-
-    def distinct(self, cap: int) -> int:
-        """Of how many subjects they will be: the expectation under a random choice."""
-        total = self.subjects.total()
-        if total <= cap:
-            return len(self.subjects)
-        return round(sum(1 - (1 - cap / total) ** count for count in self.subjects.values()))
-
-
-def half_width(share: float, n: int) -> float:
-    """Half of Wilson's 95 % interval of a share of n (JASA 22, 1927)."""
-    half = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    return (min(centre + half, 1.0) - max(centre - half, 0.0)) / 2
-
-
-def widths(
-    expectation: Expectation,
-    verify: Verify,
-    edits: Mapping[str, Mapping[str, Sample]],
-    surroundings: Mapping[str, Sample],
-) -> Iterator[Width]:
-    """For each bound on a share (no difference to a control: its interval depends on both) and each edit that it is about.
-
-    `edits`: edit -> quadrant -> its prompts. `surroundings`: corpus of retention -> its prompts.
-    """
-    if expectation.versus is not None:
+def widths(expectation: Expectation, grounds: Iterable[Ground]) -> Iterator[Width]:
+    """For each bound on a share (no difference to a control: its interval depends on both) and each of its grounds."""
+    if expectation.versus is not None or expectation.metric not in SHARES:
         return
-    found: Iterable[tuple[str | None, str, Sample, int]] = ()
-    if expectation.metric in EDIT_METRICS:
-        on = expectation.on or HEADLINE_QUADRANT
-        about = {edit: cells for edit, cells in edits.items() if expectation.edit in (None, edit) and on in cells}
-        found = [(edit, on, cells[on], verify.per_edit) for edit, cells in about.items()]
-    elif expectation.metric == "retention":
-        found = [(None, on, s, verify.locality_n) for on, s in surroundings.items() if expectation.on in (None, on)]
-    for bound in (expectation.at_least, expectation.at_most):
-        for edit, on, sample, cap in found:
-            if bound is not None and sample.items(cap):
-                n = sample.distinct(cap)
-                width = round(half_width(bound, n), 4)
-                yield Width(edit=edit, on=on, bound=bound, items=sample.items(cap), subjects=n, half_width=width)
+    found = [ground for ground in grounds if ground.items]
+    for bound in (bound for bound in (expectation.at_least, expectation.at_most) if bound is not None):
+        for edit, on, items, subjects in found:
+            width = round(half_width(bound, subjects), 4)
+            yield Width(edit=edit, on=on, bound=bound, items=items, subjects=subjects, half_width=width)
 
 
-def surroundings(edits: Sequence[ResolvedEdit], prompts: PromptSet) -> dict[str, Sample]:
-    """What retention is measured on: other relations, and, for edits with a scope, other subjects."""
-    touched = {iri for edit in edits for iri in (edit.slot_iri, edit.target_iri)}
-    unseen = [prompt for prompt in prompts.asked if prompt.subject and quadrant(prompt) == HEADLINE_QUADRANT]
-    others = Sample(Counter(str(prompt.subject) for prompt in unseen if prompt.relation not in touched))
-    scoped = [edit for edit in edits if edit.subjects is not None]
-    outside = Sample(
-        Counter(
-            str(prompt.subject)
-            for prompt in unseen
-            if any(prompt.relation == edit.slot_iri and prompt.subject not in (edit.subjects or ()) for edit in scoped)
-        )
-    )
-    return {name: sample for name, sample in (("other_relations", others), ("other_subjects", outside)) if sample.subjects}
+def too_few(expectation: Expectation, ground: Ground) -> str | None:
+    """Why even a perfect score could not pass over what there is (at best: some will not be known); None if it could.
 
-
-def by_quadrant(prompts: Iterable[Prompt], names: Iterable[str]) -> dict[str, Sample]:
-    """Quadrant -> the prompts of it."""
-    cells = {name: Sample(Counter()) for name in names}
-    for prompt in prompts:
-        name = quadrant(prompt)
-        if name in cells and prompt.subject is not None:
-            cells[name].subjects[prompt.subject] += 1
-    return cells
-
-
-def measured_speed(run: Path) -> float | None:
-    """Seconds per generated answer in the run's own evaluation; None where that is not known."""
-    rows, seconds = run / "rows.jsonl", read_manifest(run).timing.get("evaluation")
-    if seconds is None or not rows.is_file():
+    Answers about one subject stand and fall together: intervals are no narrower than Wilson's over subjects.
+    """
+    if ground.items < expectation.min_n:
+        return f"cannot be decided: there are {ground.items} items at most"
+    if expectation.bound != "interval" or expectation.versus is not None or expectation.metric not in SHARES:
         return None
-    with rows.open("rb") as lines:
-        count = sum(1 for _ in lines)
-    return seconds / count if count else None
+    lower = expectation.metric in LOWER_IS_BETTER
+    bound = expectation.at_most if lower else expectation.at_least
+    if bound is None:
+        return None
+    wanted = 1 - bound if lower else bound
+    if wanted <= wilson(ground.subjects, ground.subjects)[0]:
+        return None
+    least = needed(wanted)
+    advice = f"{least} are needed" if least else "no number of them is enough"
+    said = f"over {ground.items} items of {ground.subjects} subjects"
+    return f"cannot pass even with a perfect score {said}: {advice}, or `bound: point`"
 
 
-def cost(resolved: ResolvedRecipe, edits: Mapping[str, Mapping[str, Sample]], seconds: float | None) -> Cost:
+class Speed(NamedTuple):
+    """How fast a run is, as far as it has been measured: seconds per generated answer, and of training its slots.
+
+    `trained`: competitors that need no training any more.
+    """
+
+    answer: float | None = None
+    training: float | None = None
+    trained: frozenset[str] = frozenset()
+
+
+def measured_speed(run: Path) -> Speed:
+    """By the run's own evaluation and training."""
+    rows, timing = run / "rows.jsonl", read_manifest(run).timing
+    count, seconds = 0, timing.get("evaluation")
+    if rows.is_file():
+        with rows.open("rb") as lines:
+            count = sum(1 for _ in lines)
+    trained = frozenset(path.stem for path in (run / "competitors").glob("*.safetensors"))
+    return Speed(seconds / count if seconds is not None and count else None, timing.get("slot training"), trained)
+
+
+def cost(resolved: ResolvedRecipe, ontology: Ontology, edits: Mapping[str, Mapping[str, Sample]], speed: Speed) -> Cost:
     """Upper bounds of the answers that are generated, and rough minutes."""
     verify = resolved.verify
     together = 1 if len(resolved.edits) > 1 else 0
+    on_demand = [name for name in verify.controls if name in EXTRA_CONTROLS]
     own = controls = curve = 0
     for edit in resolved.edits:
         items = {name: sample.items(verify.per_edit) for name, sample in edits[edit.id].items()}
-        compared = sum(items.get(name, 0) for name in _control_quadrants(edit, resolved.expect))
+        compared = sum(items.get(name, 0) for name in control_quadrants(edit, resolved.expect))
         own += sum(items.values()) + together * compared
-        names = {*OPERATOR_CONTROLS[edit.op], *verify.controls} - _WITHOUT_GENERATION
-        controls += len(names) * compared + (_NULL if compared and edit.steps == "prompt" else 0)
-        curve += _CURVE if edit.steps == "prompt" else 0
-        if competitors := sum(name in EXTRA_CONTROLS for name in verify.controls) if edit.op == "swap" else 0:
-            curve += _COMPETITOR * (competitors + _VECTORS)
+        rivals = {*VECTORS, *on_demand} if competes(edit, ontology.relations) else set()
+        fixed = {*OPERATOR_CONTROLS[edit.op], *verify.controls} - {*_WITHOUT_GENERATION, *EXTRA_CONTROLS} - rivals
+        # Competitors twice: at their own best and at equal damage.
+        controls += (len(fixed) + 2 * len(rivals)) * compared + (_NULL if compared and edit.steps == "prompt" else 0)
+        curve += (_CURVE if edit.steps == "prompt" else 0) + _COMPETITOR * len(rivals)
     damage = _DAMAGE_PASSES * verify.locality_n * (len(resolved.edits) + together)
-    each = seconds if seconds is not None else _ASSUMED_SECONDS
+    each = speed.answer if speed.answer is not None else _ASSUMED_SECONDS
+    lessons = sum(name in _TRAINED for name in on_demand if name not in speed.trained)
+    if not any(competes(edit, ontology.relations) for edit in resolved.edits):
+        lessons = 0
+    seconds = lessons * (speed.training if speed.training is not None else _ASSUMED_TRAINING)
     return Cost(
         edit=_item(own, each),
         controls=_item(controls, each),
         damage=_item(damage, each),
         curve=_item(curve, each),
+        training=CostItem(generations=0, minutes=round(seconds / 60, 1)),
         seconds_per_generation=round(each, 5),
-        speed="assumed" if seconds is None else "measured",
+        speed="assumed" if speed.answer is None else "measured",
     )
-
-
-def _control_quadrants(edit: ResolvedEdit, expect: Iterable[Expectation]) -> set[str]:
-    """Controls are measured on the headline quadrant, and where an expectation needs one."""
-    compared = (e for e in expect if (e.versus or e.metric == "direct_ask") and e.edit in (None, edit.id))
-    return {HEADLINE_QUADRANT, *(e.on for e in compared if e.on)}
 
 
 def _item(generations: int, seconds: float) -> CostItem:

@@ -95,6 +95,15 @@ EXTRA_CONTROLS: Final[dict[str, str]] = {
     "permuted_answers": "write rows trained like the edit's, on the answers of other subjects",
 }
 CONTROLS: Final[dict[str, str]] = FIXED_CONTROLS | EXTRA_CONTROLS
+VECTORS: Final[tuple[str, ...]] = ("diff_means", "trained_vector")
+"""Fixed controls that have a strength: they always compete."""
+COMPETITORS: Final[tuple[str, ...]] = (*VECTORS, *EXTRA_CONTROLS)
+"""Controls that are shown at their own best strength and at equal damage."""
+# `at:` of an expectation with `versus:`.
+STANDPOINTS: Final[dict[str, str]] = {
+    "own_best": "the control at its own best validated strength",
+    "equal_damage": "a competitor at its best validated strength that costs no more forced KL than the edit",
+}
 
 # Larger is worse for these; every other metric is better when larger.
 LOWER_IS_BETTER: Final[frozenset[str]] = frozenset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -11,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.curriculum.slots import SlotMap
-from kedit.editing.foreseen import METHOD, Cost, Sample, Width, Z, by_quadrant, cost, measured_speed, surroundings, widths
-from kedit.editing.metric_names import EDIT_METRICS, FIXED_CONTROLS, HEADLINE_QUADRANT, LOWER_IS_BETTER, QUADRANTS
+from kedit.editing.foreseen import METHOD, Cost, Speed, Width, cost, measured_speed, too_few, widths
+from kedit.editing.grounds import Grounds, Sample, by_quadrant
+from kedit.editing.metric_names import FIXED_CONTROLS, HEADLINE_QUADRANT, QUADRANTS
+from kedit.editing.reach import in_reach
 from kedit.editing.reading import load_recipe
-from kedit.editing.recipe import SHARES, Expectation, Recipe, Steps, When
+from kedit.editing.recipe import Expectation, Recipe, Steps, When
 from kedit.editing.resolving import Op, ResolvedEdit, ResolvedRecipe, resolve
 from kedit.errors import InputError
 from kedit.manifest import MANIFEST, read_manifest
@@ -77,7 +78,7 @@ class Plan(_Frozen):
     generations: int
     """Upper bound of the answers that `verify` generates."""
     minutes: float
-    """Rough time for them."""
+    """Rough time for them, and for training competitors."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -92,7 +93,7 @@ def make_plan(recipe: str | Path | Recipe, *, run: str | Path | None = None) -> 
     slots = SlotMap.load(folder / "slots.json")
     resolved = resolve(loaded, ontology, slots, graph=folder / "ontology.ttl")
     prompts = PromptSet.load(folder / "prompts.jsonl")
-    return plan_recipe(resolved, ontology, prompts, run=str(folder), seconds=measured_speed(folder))
+    return plan_recipe(resolved, ontology, prompts, run=str(folder), speed=measured_speed(folder))
 
 
 def run_folder(recipe: Recipe, run: str | Path | None) -> Path:
@@ -111,15 +112,15 @@ def run_folder(recipe: Recipe, run: str | Path | None) -> Path:
 
 
 def plan_recipe(
-    resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet, *, run: str | None = None, seconds: float | None = None
+    resolved: ResolvedRecipe, ontology: Ontology, prompts: PromptSet, *, run: str | None = None, speed: Speed | None = None
 ) -> Plan:
-    """The plan of a resolved recipe over a run's prompts; `seconds` per generated answer, where they have been measured."""
-    in_scope = {edit.id: [prompt for prompt in prompts.asked if in_reach(edit, prompt, ontology)] for edit in resolved.edits}
+    """The plan of a resolved recipe over a run's prompts; `speed`, where it has been measured."""
+    in_scope = {edit.id: [prompt for prompt in prompts.prompts if in_reach(edit, prompt, ontology)] for edit in resolved.edits}
     samples = {edit.id: by_quadrant(in_scope[edit.id], QUADRANTS) for edit in resolved.edits}
     verify = resolved.verify
     edits = tuple(_planned(edit, ontology, in_scope[edit.id], samples[edit.id], verify.per_edit) for edit in resolved.edits)
-    around, spent = surroundings(resolved.edits, prompts), cost(resolved, samples, seconds)
-    parts = (spent.edit, spent.controls, spent.damage, spent.curve)
+    grounds, spent = Grounds(resolved, ontology, prompts, samples), cost(resolved, ontology, samples, speed or Speed())
+    parts = (spent.edit, spent.controls, spent.damage, spent.curve, spent.training)
     return Plan(
         schema="kedit.plan/1",
         recipe=resolved.name,
@@ -137,15 +138,15 @@ def plan_recipe(
                 edit=e.edit,
                 required=required(e),
                 severity=e.severity,
-                widths=tuple(widths(e, verify, samples, around)),
+                widths=tuple(widths(e, grounds.of(e))),
             )
             for e in resolved.expect
         ),
         cost=spent,
         generations=sum(part.generations for part in parts),
         minutes=round(sum(part.minutes for part in parts), 1),
-        notes=resolved.notes,
-        warnings=tuple(_warnings(resolved, edits)),
+        notes=(*resolved.notes, *_notes(resolved)),
+        warnings=tuple(_warnings(resolved, edits, grounds)),
     )
 
 
@@ -169,21 +170,10 @@ def _planned(
     )
 
 
-def in_reach(edit: ResolvedEdit, prompt: Prompt, ontology: Ontology) -> bool:
-    """Whether a prompt can show the edit's effect: about the gate's relation (or one below it), in scope, and, for a swap,
-    about a subject that has a fact of the target."""
-    if prompt.relation is None or prompt.subject is None:
-        return False
-    if edit.subjects is not None and prompt.subject not in edit.subjects:
-        return False
-    if edit.slot_iri in ontology.relations and edit.slot_iri not in (prompt.relation, *ontology.ancestors(prompt.relation)):
-        return False
-    return edit.target_iri not in ontology.relations or bool(ontology.values(str(edit.target_iri), prompt.subject))
-
-
 def required(expectation: Expectation) -> str:
     """A bound in words: "hit - diff_means >= 0.2 (interval, n >= 30)"."""
     name = expectation.metric if expectation.versus is None else f"{expectation.metric} - {expectation.versus}"
+    name += " at equal damage" if expectation.at == "equal_damage" else ""
     where = f" on {expectation.on}" if expectation.on else ""
     bounds = [("<=", expectation.at_most), (">=", expectation.at_least)]
     limits = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
@@ -191,7 +181,7 @@ def required(expectation: Expectation) -> str:
     return f"{name}{where} {limits} ({expectation.bound}{forced}, n >= {expectation.min_n})"
 
 
-def _warnings(resolved: ResolvedRecipe, edits: tuple[PlannedEdit, ...]) -> Iterator[str]:
+def _warnings(resolved: ResolvedRecipe, edits: tuple[PlannedEdit, ...], grounds: Grounds) -> Iterator[str]:
     if not resolved.expect:
         yield "The recipe expects nothing: its verdict will be UNVERIFIED."
     for edit in edits:
@@ -200,26 +190,15 @@ def _warnings(resolved: ResolvedRecipe, edits: tuple[PlannedEdit, ...]) -> Itera
         elif not any(n for name, n in edit.prompts.items() if name.endswith("_unseen_subject")):
             yield f"{edit.id}: no unseen subject is in its scope, so that nothing tells learning from remembering."
     for expectation in resolved.expect:
-        if expectation.metric not in EDIT_METRICS:
-            continue
-        for edit in edits:
-            if expectation.edit in (None, edit.id):
-                yield from _too_few(expectation, edit, len(resolved.prompts))
+        for ground in grounds.of(expectation):
+            if (why := too_few(expectation, ground)) is not None:
+                on = "" if expectation.on or ground.on == HEADLINE_QUADRANT else f" on {ground.on}"
+                yield f"{ground.edit}: {required(expectation)}{on} {why}."
 
 
-def _too_few(expectation: Expectation, edit: PlannedEdit, own_prompts: int) -> Iterator[str]:
-    """What even a perfect score could not pass with the samples there are (at best: some will not be known)."""
-    n = edit.measured.get(expectation.on or HEADLINE_QUADRANT, own_prompts)
-    what = f"{edit.id}: {required(expectation)}"
-    if n < expectation.min_n:
-        yield f"{what} cannot be decided: there are {n} items at most."
-    elif expectation.bound == "interval" and expectation.versus is None and expectation.metric in SHARES:
-        # Wilson's interval at a share of 1 (or, mirrored, at 0).
-        reach = n / (n + Z**2)
-        needed = expectation.at_least if expectation.metric not in LOWER_IS_BETTER else None
-        if expectation.metric in LOWER_IS_BETTER and expectation.at_most is not None:
-            needed = 1 - expectation.at_most
-        if needed is not None and needed > reach:
-            least = math.ceil(needed * Z**2 / (1 - needed)) if needed < 1 else None
-            advice = f"{least} items are needed" if least else "no number of items is enough; say `bound: point`"
-            yield f"{what} cannot pass even with a perfect score over {n} items: {advice}."
+def _notes(resolved: ResolvedRecipe) -> Iterator[str]:
+    """What is known only when the model has answered."""
+    for edit in resolved.edits:
+        if edit.op in ("suppress", "amplify"):
+            kind = "rightly" if edit.op == "suppress" else "wrongly, though it knows the fact,"
+            yield f"{edit.id}: of these prompts only those that the unedited model answers {kind} will count."

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, Pri
 from pydantic_core import PydanticCustomError
 
 from kedit.editing.metric_names import (
+    COMPETITORS,
     CONTROLS,
     EDIT_METRICS,
     EXTRA_CONTROLS,
@@ -202,6 +203,8 @@ class Expectation(_Strict):
     """The metric must not be above this."""
     versus: str | None = None
     """A control: the bound is on the paired difference to it."""
+    at: Literal["own_best", "equal_damage"] = "own_best"
+    """At which strength `versus` stands: its own best, or, of a competitor, the best that costs no more than the edit."""
     on: str | None = None
     """A corpus (metrics of damage) or a quadrant (metrics of an edit and of binding)."""
     forced: bool = False
@@ -349,6 +352,10 @@ def _expectation_problems(expectation: Expectation, verify: Verify, at: Location
         yield (*at, "versus"), message, "Leave `versus` out."
     elif expectation.versus not in (None, "noop") and expectation.on == OWN_PROMPTS:
         yield (*at, "versus"), f"{expectation.versus} is not measured on a recipe's own prompts", "Compare with noop."
+    elif expectation.at == "equal_damage" and expectation.versus not in COMPETITORS:
+        name = expectation.versus
+        message = "`at: equal_damage` compares with a competitor" + ("" if name is None else f", and {name} has no strength")
+        yield (*at, "at"), message, f"Say `versus:` one of {', '.join(COMPETITORS)}."
     elif expectation.versus in EXTRA_CONTROLS and expectation.versus not in verify.controls:
         advice = f"Add it: `verify: {{controls: [{expectation.versus}]}}`."
         yield (*at, "versus"), f"the control {expectation.versus!r} is measured on demand only", advice

@@ -84,7 +84,7 @@ class ResolvedRecipe:
     prompts: tuple[AskedText, ...] = ()
     """The recipe's own prompts."""
     notes: tuple[str, ...] = ()
-    """What resolving left out and why; `kedit plan` prints it."""
+    """What resolving left out and why; `kedit plan` prints it. Nothing of where the recipe lies: reports repeat them."""
 
     def edit(self, id: str) -> ResolvedEdit:
         """The edit with that id; InputError with the nearest ids if there is none."""
@@ -152,7 +152,7 @@ class _Binder:
             target=target.index if target else None,
             target_iri=target.iri if target else None,
             **_strength(edit),
-            subjects=self.subjects(edit.scope.subjects, (*at, "scope", "subjects")),
+            subjects=self.subjects(edit.scope.subjects, (*at, "scope", "subjects"), edit.name),
             when=edit.when,
             steps=edit.scope.steps,
         )
@@ -208,7 +208,7 @@ class _Binder:
             return any(literal in values for facts in self.ontology.facts.values() for values in facts.values())
         return True
 
-    def subjects(self, subjects: Subjects | None, at: Location) -> frozenset[str] | None:
+    def subjects(self, subjects: Subjects | None, at: Location, name: str) -> frozenset[str] | None:
         if subjects is None:
             return None
         if subjects.class_ is not None:
@@ -217,18 +217,18 @@ class _Binder:
         elif subjects.in_ is not None:
             base = frozenset(self.iri(term, (*at, "in", i), "individual") for i, term in enumerate(subjects.in_))
         elif subjects.sparql is not None:
-            base = self._select(subjects.sparql, (*at, "sparql"))
+            base = self._select(subjects.sparql, (*at, "sparql"), name)
         else:
             base = frozenset(self.ontology.individuals)
         taken = frozenset(self.iri(term, (*at, "except", i), "individual") for i, term in enumerate(subjects.except_))
         for iri in sorted(taken - base):
-            self.notes.append(f"{self.recipe.place(*at, 'except')}: {self.ontology.curie(iri)} is not in the scope anyway")
+            self.notes.append(f"edit {name}: {self.ontology.curie(iri)}, left out by `except`, is not in the scope anyway")
         if not base - taken:
             advice = "Leave `subjects` out to edit for everyone."
             raise InputError("the scope holds no subject", place=self.recipe.place(*at), advice=advice)
         return base - taken
 
-    def _select(self, query: str, at: Location) -> frozenset[str]:
+    def _select(self, query: str, at: Location, name: str) -> frozenset[str]:
         place = self.recipe.place(*at)
         if self.graph is None:
             raise InputError("a SPARQL scope needs the run's ontology.ttl", place=place, advice="List the subjects with `in`.")
@@ -236,7 +236,8 @@ class _Binder:
         found = select_subjects(query, self.graph, prefixes, place)
         found = frozenset(self.ontology.same.get(iri, iri) for iri in found)
         if strangers := found - self.ontology.individuals.keys():
-            self.notes.append(f"{place}: {len(strangers)} result(s) are no individuals of the ontology, e.g. {min(strangers)}")
+            said = f"{len(strangers)} result(s) of its query are no individuals of the ontology, e.g. {min(strangers)}"
+            self.notes.append(f"edit {name}: {said}")
         return frozenset(found & self.ontology.individuals.keys())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, OWN_PROMPTS, QUADRANTS
+from kedit.editing.metric_names import CONTROLS, CORPORA, METRICS, OWN_PROMPTS, QUADRANTS, STANDPOINTS
 from kedit.editing.recipe import Recipe
 
 SCHEMA_ID: Final = "https://w3id.org/kedit/schema/kedit.recipe/1"
@@ -59,6 +59,7 @@ def recipe_schema() -> dict[str, Any]:
     _close(expectation["properties"]["metric"], METRICS)
     _close(expectation["properties"]["versus"]["anyOf"][0], CONTROLS)
     _close(expectation["properties"]["on"]["anyOf"][0], places)
+    _close(expectation["properties"]["at"], STANDPOINTS)
     _close(controls, CONTROLS)
     expectation["anyOf"] = [{"required": ["at_least"]}, {"required": ["at_most"]}]
     lists = {"metrics": METRICS, "controls": CONTROLS, "corpora": CORPORA, "quadrants": list(QUADRANTS)}

@@ -165,7 +165,7 @@ def _expectations(expectations: Iterable[ExpectationChange]) -> Table:
     made = tables.table("Expectations; those that changed verdict are bold", ("", "A", "B", "", "required"), left=4)
     for item in expectations:
         about = Text(item.metric)
-        for part in (item.edit, f"versus {item.versus}" if item.versus else None, item.on, "forced" if item.forced else None):
+        for part in (item.edit, fmt.versus(item.versus, item.at), item.on, "forced" if item.forced else None):
             about.append(f" {part}" if part else "", "dim")
         sides = [_verdict(item.verdict_a, item.metric, item.measured.a), _verdict(item.verdict_b, item.metric, item.measured.b)]
         required = dict.fromkeys(text for text in (item.required_a, item.required_b) if text)

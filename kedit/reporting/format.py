@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 MISSING: Final = "–"
 OUTCOMES: Final[tuple[tuple[str, str, str], ...]] = (
@@ -116,6 +116,27 @@ def quadrant_words(name: str) -> str:
     """`unseen carriers × unseen subjects`."""
     template, _, subject = name.partition("_template_")
     return f"{template} carriers × {subject.removesuffix('_subject')} subjects"
+
+
+def versus(control: str | None, at: str = "own_best") -> str | None:
+    """`versus reft_r1 at equal damage`; None for no control."""
+    return None if control is None else f"versus {control}" + (" at equal damage" if at == "equal_damage" else "")
+
+
+def chosen_on(cells: Mapping[Any, int]) -> str:
+    """`64 validation items, 24 of them on training carriers`: what a curve over strengths was measured on; empty for nothing."""
+    n = sum(cells.values())
+    filled, seen = cells.get("validation_subjects", 0), cells.get("seen_template_seen_subject", 0)
+    if seen or not n:
+        return f"{n} training items" if n else ""
+    where = f", {'all' if filled == n else filled} of them on training carriers" if filled else ""
+    return f"{n} validation items{where}"
+
+
+def strength_origin(how: str, cells: Mapping[Any, int]) -> str:
+    """Where an edit's strength comes from, in few words."""
+    chosen = f"chosen on {on}" if (on := chosen_on(cells)) else "chosen"
+    return {"given": "as given", "auto": chosen, "budget": "by its KL budget", "none": "as calibrated"}.get(how, how)
 
 
 def legal(text: str) -> str:

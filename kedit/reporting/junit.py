@@ -71,7 +71,7 @@ def _cases(expectations: Iterable[JudgedExpectation]) -> Iterator[ET.Element]:
 
 def case_name(item: JudgedExpectation) -> str:
     """Metric, what it is about, and the bound: `hit capital-to-language versus majority >= 0.3`."""
-    parts = [item.metric, item.edit, f"versus {item.versus}" if item.versus else None, f"on {item.on}" if item.on else None]
+    parts = [item.metric, item.edit, fmt.versus(item.versus, item.at), f"on {item.on}" if item.on else None]
     parts += ["forced" if item.forced else None, item.required, "(point)" if item.bound == "point" else None]
     return " ".join(part for part in parts if part)
 
@@ -102,7 +102,7 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "kedit.seed", str(report.protocol.seed)
     for name, value in (
         ("hook_point", hooks),
-        ("run", run.path),
+        ("run", run.name),
         ("model", run.model),
         ("fingerprint", run.fingerprint),
         ("ontology", run.ontology),

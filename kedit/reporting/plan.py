@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -76,7 +77,9 @@ def _expectations(expectations: Iterable[PlannedExpectation]) -> Table:
         if item.severity == "warn":
             required.append(" (warning)", "yellow")
         for index, width in enumerate(item.widths):
-            about = width.edit or width.on
+            about = width.edit or ""
+            if width.on != HEADLINE_QUADRANT and f"on {width.on}" not in item.required:
+                about += f", {fmt.words(width.on)}"
             first = required if index == 0 else Text("")
             made.add_row(Text(about), first, f"{width.half_width:.2f}", f"{width.items:,}", f"{width.subjects:,}")
         if not item.widths:
@@ -92,11 +95,14 @@ def _settings(plan: Plan) -> Text:
     return text.append(f"{plan.per_edit} per edit and quadrant · {plan.locality_n} for damage · seed {plan.seed}")
 
 
+_COSTS: Final = {"edit": "edits", "training": "training competitors"}
+
+
 def _cost(plan: Plan) -> Group:
     made = tables.table("Cost, at most", ("", "answers", "minutes"))
-    for name in ("edit", "controls", "damage", "curve"):
+    for name in ("edit", "controls", "damage", "curve", *(["training"] if plan.cost.training.minutes else [])):
         part = getattr(plan.cost, name)
-        made.add_row({"edit": "edits"}.get(name, name), f"{part.generations:,}", f"{part.minutes:.1f}")
+        made.add_row(_COSTS.get(name, name), f"{part.generations:,}" if part.generations else "", f"{part.minutes:.1f}")
     made.add_row("all", f"{plan.generations:,}", f"{plan.minutes:.1f}", style="bold")
     by = "this run's own speed" if plan.cost.speed == "measured" else "a guess: this run has no evaluation to go by"
     return Group(made, Text(f"by {by}", style="dim"))

@@ -89,7 +89,8 @@ def edit_sections(edits: Sequence[EditResult]) -> list[Section]:
 
 def _edit_section(edit: EditResult, slug: str) -> Section:
     headline = edit.quadrants.get(HEADLINE_QUADRANT)
-    strength = f", strength {fmt.plain(edit.strength)}" if edit.strength is not None else ""
+    origin = fmt.strength_origin(edit.strength_how, edit.curve_on)
+    strength = f", strength {fmt.plain(edit.strength)} ({origin})" if edit.strength is not None else ""
     neutral = edit.locality.drift_kl.get("neutral")
     cost = neutral.forced.mean if neutral and neutral.forced else None
     forced = f"; {fmt.nats(cost)} nats of KL on neutral text with it switched on everywhere" if cost is not None else ""
@@ -208,7 +209,7 @@ def _run_facts(run: RunInfo, hook_points: Iterable[str], strengths: Iterable[str
     strong = ", ".join(strengths)
     where = ", ".join(dict.fromkeys(hook_points)) + (f"; strength {strong}" if strong else "") + f"; seed {seed}"
     origin = ", ".join(
-        filter(None, (run.path, f"preset {run.preset}" if run.preset else "", f"kedit {run.kedit}" if run.kedit else ""))
+        filter(None, (run.name, f"preset {run.preset}" if run.preset else "", f"kedit {run.kedit}" if run.kedit else ""))
     )
     return [("Model", model), ("Written at", where), *([("Run", origin)] if origin else [])]
 
@@ -226,7 +227,7 @@ def expectations(items: Iterable[JudgedExpectation]) -> list[tuple[JudgedExpecta
     """Each with what it is about, and where bound and interval stand."""
     rows = []
     for item in items:
-        parts = (item.edit, f"versus {item.versus}" if item.versus else None, f"on {item.on}" if item.on else None)
+        parts = (item.edit, fmt.versus(item.versus, item.at), f"on {item.on}" if item.on else None)
         about = " ".join(filter(None, (*parts, "forced" if item.forced else None)))
         rows.append((item, about + (" (warning)" if item.severity == "warn" else ""), _chart(item)))
     return rows

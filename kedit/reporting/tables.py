@@ -263,7 +263,7 @@ def expectations_table(expectations: Iterable[JudgedExpectation]) -> Table:
     made = table("Expectations", ("", "metric", "required", "measured", "n"), left=2)
     for item in expectations:
         about = Text(item.metric)
-        for part in (item.edit, f"versus {item.versus}" if item.versus else None, item.on, "forced" if item.forced else None):
+        for part in (item.edit, fmt.versus(item.versus, item.at), item.on, "forced" if item.forced else None):
             about.append(f" {part}" if part else "", "dim")
         if item.severity == "warn":
             about.append(" (warning)", "yellow")
@@ -275,15 +275,15 @@ def expectations_table(expectations: Iterable[JudgedExpectation]) -> Table:
     return made
 
 
-def curve_line(name: str, curve: Sequence[CurvePoint], plateau: Plateau | None = None) -> Text:
-    """Strength against hit as a line of blocks."""
+def curve_line(name: str, curve: Sequence[CurvePoint], plateau: Plateau | None = None, on: str = "validation") -> Text:
+    """Strength against hit, as measured `on` some items, as a line of blocks."""
     text = Text.assemble(("strength    ", "dim"), f"{name}  ")
     text.append(fmt.sparkline([point.hit for point in curve]), "green")
     text.append(f"  {curve[0].strength:g} … {curve[-1].strength:g}")
     if (chosen := next((point for point in curve if point.chosen), None)) is not None:
         text.append(f", {fmt.share(chosen.hit)} at {chosen.strength:g} for {fmt.nats(chosen.drift_kl)} nats forced")
     text.append(f", plateau {plateau.low:g} … {plateau.high:g}" if plateau else "")
-    return text.append(" (validation)", "dim")
+    return text.append(f" ({on})", "dim")
 
 
 def fluency_line(name: str, fluency: Fluency) -> Text:

@@ -67,7 +67,11 @@ def render_report(report: Report) -> RenderableType:
         _together(scope_table(report.locality), read_back_line(report.locality)),
         tables.transcripts_table(edits[0].transcripts) if edits and edits[0].transcripts else None,
         _together(
-            *(tables.curve_line(edit.id, edit.curve, edit.plateau) for edit in edits if edit.curve),
+            *(
+                tables.curve_line(edit.id, edit.curve, edit.plateau, fmt.chosen_on(edit.curve_on) or "validation")
+                for edit in edits
+                if edit.curve
+            ),
             *(tables.fluency_line(edit.id, edit.fluency) for edit in edits if edit.fluency),
             *(line for edit in edits if edit.own_prompts for line in own_prompts_lines(edit.id, edit.own_prompts)),
             *(tables.interference_line(edit.id, edit.together) for edit in edits if edit.together),
@@ -133,7 +137,7 @@ def beside(left: RenderableType | None, right: RenderableType | None) -> Rendera
 
 def _title(run: RunInfo, hook_point: str, strength: float | None, recipe: str = "") -> RenderableType:
     names = [Text(part, style="bold") for part in (recipe, run.ontology, run.model) if part]
-    facts = [hook_point, f"strength {strength:g}" if strength is not None else "", run.path or ""]
+    facts = [hook_point, f"strength {strength:g}" if strength is not None else "", run.name or ""]
     facts.append("taught copy of the model" if run.taught else "untouched weights")
     lines = Text(" × ").join(names) if names else Text("kedit", style="bold")
     return Panel(Group(lines, Text(" · ".join(filter(None, facts)), style="dim")), border_style="cyan", padding=(0, 1))

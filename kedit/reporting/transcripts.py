@@ -31,7 +31,8 @@ class Example:
     accepted: str
     fired: bool
     slots: list[dict[str, Any]]
-    others: int
+    left_out: str
+    """In words, how many slots are not shown."""
 
 
 def example(item: Transcript) -> Example:
@@ -56,8 +57,15 @@ def example(item: Transcript) -> Example:
         accepted=", ".join(item.accepted),
         fired=item.fired,
         slots=slots,
-        others=len(terms) - len(slots),
+        left_out=_left_out(max(len(loud) - len(slots), 0), len(reads) - max(len(loud), len(slots))),
     )
+
+
+def _left_out(loud: int, quiet: int) -> str:
+    """`2 more at 0.1 or above, 9 below`."""
+    said = [f"{loud} more at {_FAINT:g} or above"] if loud else []
+    said += [f"{quiet} {'' if loud else 'more '}below{'' if loud else f' {_FAINT:g}'}"] if quiet else []
+    return ", ".join(said)
 
 
 def changed_words(before: str, after: str) -> tuple[Words, Words]:

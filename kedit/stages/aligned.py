@@ -159,7 +159,7 @@ class AlignedRun:
         from kedit.verification.report import RunInfo
 
         return RunInfo(
-            path=str(self.path),
+            name=self._run.name,
             ontology=Path(self.manifest.ontology.source).name,
             ontology_sha256=self.manifest.ontology.sha256,
             model=self.settled["description"],

@@ -26,6 +26,7 @@ from kedit.progress import say
 from kedit.sae.competitors import (
     KINDS,
     Competitor,
+    Das,
     Directions,
     SlotRows,
     best_latents,
@@ -38,14 +39,14 @@ from kedit.sae.control import train_control
 from kedit.stages.asking import reading
 from kedit.stages.examples import is_training, swap_examples
 from kedit.stages.fitting import mean_differences
-from kedit.stages.job import Job
+from kedit.stages.job import Job, ModelSource
 from kedit.stages.slots import BATCH, PROMPTS, control_steps
 
 if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.stages.aligned import AlignedRun
 
-VERSION = 3
+VERSION = 4
 FOLDER = "competitors"
 HEAD_PROMPTS = 300
 """Training prompts over which heads are averaged."""
@@ -67,7 +68,7 @@ class _Kept:
 def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, Competitor], dict[str, Tensor]]:
     """The competitors of these names, from the run's directory or trained now, each kept as soon as it is there.
 
-    And the donors of those that interchange: relation -> natural decision states [n, d] of training prompts that ask it
+    And donors, if one of them interchanges: relation -> natural decision states [n, d] of training prompts that ask it
     and are answered rightly.
     """
     wanted = [name for name in names if name in EXTRA_CONTROLS]
@@ -80,7 +81,7 @@ def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, C
     found = {}
     for name in wanted:
         path = run.path / FOLDER / f"{name}.safetensors"
-        key = digest([run.slots_hash, name, VERSION])
+        key = digest([run.slots_hash, name, trainer.steps, VERSION])
         kept = load_tensors(path) if path.is_file() and _key_of(path) == key else None
         if kept is None:
             say(f"[{name}] training a competitor on the run's own swaps")
@@ -88,7 +89,7 @@ def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, C
             save_tensors(path, made.tensors(), {"key": key})
             kept = load_tensors(path)
         found[name] = from_tensors(name, kept)
-    return found, trainer.pools
+    return found, trainer.pools if any(isinstance(one, Das) for one in found.values()) else {}
 
 
 def _key_of(path: Any) -> str | None:
@@ -115,10 +116,9 @@ class _Trainer:
                 advice="Align again, or leave out --competitors.",
             ) from None
         relations = tuple(slot.iri for slot in run.slots.relations)
-        self.job = Job(_Kept(cfg, run.ontology, relations), None, run.directory)  # type: ignore[arg-type]
-        self.job.__dict__["lm"] = run.lm
+        self.job = Job(_Kept(cfg, run.ontology, relations), ModelSource(cfg, run.lm), run.directory, run.lm)
         self.layer = run.layer
-        self.steps = control_steps(self.job) * 2 // 3
+        self.steps = control_steps(self.job)
 
     def make(self, name: str) -> Any:
         """Train one."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from kedit.curriculum.answers import normalise
+from kedit.curriculum.answers import shares_answer
 from kedit.curriculum.prompts import Prompt
 from kedit.curriculum.slots import SlotMap
 from kedit.curriculum.splits import unit_hash
 from kedit.errors import InputError
 from kedit.lm.knowledge import Knowledge, closings
 from kedit.lm.swaps import Swap
-from kedit.ontology.model import Ontology
 
 if TYPE_CHECKING:
     from kedit.stages.job import Job
@@ -76,14 +75,6 @@ def is_training(prompt: Prompt) -> bool:
 def is_validation(prompt: Prompt) -> bool:
     """Whether a prompt serves to choose: validation carrier, and validation subject if it has one."""
     return prompt.carrier_split == "valid" and prompt.subject_split in (None, "valid")
-
-
-def shares_answer(ontology: Ontology, subject: str, a: str, b: str) -> bool:
-    """Whether two relations accept a common text for a subject (Thai, Thai)."""
-    texts = [
-        {normalise(text) for value in ontology.values(relation, subject) for text in ontology.texts(value)} for relation in (a, b)
-    ]
-    return not texts[0].isdisjoint(texts[1])
 
 
 def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGET) -> tuple[list[Prompt], list[Swap]]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kedit.config import AlignConfig
 from kedit.curriculum.answers import AnswerMatcher, matchers
@@ -16,7 +16,7 @@ from kedit.curriculum.slots import SlotMap
 from kedit.errors import InputError, KeditError
 from kedit.files import read_json
 from kedit.lm.cache import TINY, TINY_BLOCKS
-from kedit.ontology import load_ontology, require_alignable
+from kedit.ontology import Ontology, load_ontology, require_alignable
 from kedit.progress import say
 from kedit.runs import ModelId, OntologyId, Run, Stage
 from kedit.stages.identity import known_fingerprint, remember_fingerprint
@@ -50,21 +50,32 @@ class Inputs:
         copied = {"catalog": cfg.catalog, "imports": cfg.imports, "graph": cfg.graph, "templates": cfg.templates}
         return {**copied, **cfg.wording}
 
-    @cached_property
-    def skipped(self) -> list[str]:
-        """CURIEs of the ontology's relations that are not aligned."""
-        return [relation.curie for iri, relation in self.ontology.relations.items() if iri not in set(self.relations)]
+
+def not_aligned(ontology: Ontology, relations: Sequence[str]) -> list[str]:
+    """CURIEs of the ontology's other relations."""
+    return [relation.curie for iri, relation in ontology.relations.items() if iri not in set(relations)]
+
+
+class Material(Protocol):
+    """What a job is about; `Inputs`, or what a run that is already made keeps of them."""
+
+    @property
+    def cfg(self) -> AlignConfig: ...
+    @property
+    def ontology(self) -> Ontology: ...
+    @property
+    def relations(self) -> tuple[str, ...]: ...
 
 
 class Job:
-    """One `kedit align` at work in its locked run directory."""
+    """One `kedit align` at work in its locked run directory; `lm`: the model that is edited, where it is loaded already."""
 
-    def __init__(self, inputs: Inputs, source: ModelSource, run: Run) -> None:
+    def __init__(self, inputs: Material, source: ModelSource, run: Run, lm: LanguageModel | None = None) -> None:
         self.cfg = inputs.cfg
-        self.inputs = inputs
         self.ontology, self.relations = inputs.ontology, inputs.relations
         self.source = source
         self.run = run
+        self._lm = lm
         self.ran: list[str] = []
         """Stages that had something to do."""
         self.readings: dict[str, Reading] = {}
@@ -112,6 +123,8 @@ class Job:
     @cached_property
     def lm(self) -> LanguageModel:
         """The model that is edited: the given one, or the copy that was taught."""
+        if self._lm is not None:
+            return self._lm
         from kedit.stages.models import settled_model
 
         return settled_model(self)

@@ -9,7 +9,7 @@ from kedit.files import write_json
 from kedit.ontology import write_turtle
 from kedit.ontology.inspection import guesses
 from kedit.progress import say
-from kedit.stages.job import ONTOLOGY, PROMPTS, SLOTS, Job
+from kedit.stages.job import ONTOLOGY, PROMPTS, SLOTS, Job, not_aligned
 
 ONTOLOGY_VERSION = 1
 SLOTS_VERSION = 1
@@ -28,7 +28,7 @@ def keep_ontology(job: Job) -> None:
             write_turtle(cfg.ontology, out, catalog=cfg.catalog, imports=cfg.imports, graph=cfg.graph, templates=cfg.templates)
             for guess in guesses(job.ontology):
                 say(f"guessed: {guess}")
-            if skipped := job.inputs.skipped:
+            if skipped := not_aligned(job.ontology, job.relations):
                 shown = ", ".join(skipped[:5]) + (f" and {len(skipped) - 5} more" if len(skipped) > 5 else "")
                 say(f"not aligned: {shown} (`kedit ontology inspect {cfg.ontology}` says why)")
             if any(job.ontology.relations[iri].template_source == "generated" for iri in job.relations):

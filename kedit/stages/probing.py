@@ -10,7 +10,7 @@ from kedit.curriculum.answers import matchers
 from kedit.curriculum.prompts import PromptSet, build_prompts, quadrant
 from kedit.curriculum.slots import SlotMap, build_slots
 from kedit.manifest import MANIFEST, Manifest, read_manifest
-from kedit.stages.job import Inputs, ModelSource
+from kedit.stages.job import Inputs, ModelSource, not_aligned
 
 
 def probe(cfg: AlignConfig) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def dry_run(cfg: AlignConfig) -> dict[str, Any]:
         "layer": cfg.layer,
         "teach": cfg.teach,
         "relations": [inputs.ontology.curie(iri) for iri in inputs.relations],
-        "not aligned": inputs.skipped,
+        "not aligned": not_aligned(inputs.ontology, inputs.relations),
         "slots": len(slots),
         "prompts": {"asked": len(prompts.asked), "negatives": len(prompts.negatives), **dict(sorted(by_relation.items()))},
         "quadrants": dict(Counter(name for prompt in prompts.asked if (name := quadrant(prompt)) is not None)),

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 def measured_report(run: AlignedRun, resolved: ResolvedRecipe, *, allow_unverified: bool) -> tuple[Report, list[SwapRow]]:
     """The report of a resolved recipe, and every generated answer behind it."""
     from kedit.editing.metric_names import EXTRA_CONTROLS
+    from kedit.verification.competing import without_idle
     from kedit.verification.verifying import verify_recipe
 
     setting = run.setting
+    resolved = without_idle(setting, resolved)
     # A damaged evaluation is found before long work, not after it.
     evaluation = run.evaluation if run.directory.done("evaluation") else None
     if any(name in EXTRA_CONTROLS for name in resolved.verify.controls):

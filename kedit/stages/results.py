@@ -76,7 +76,7 @@ def run_info(job: Job) -> RunInfo:
     from kedit.verification.report import RunInfo
 
     return RunInfo(
-        path=str(job.run.path),
+        name=job.run.name,
         ontology=job.cfg.ontology.name,
         ontology_sha256=job.ontology.sha256,
         model=job.settled["description"],

@@ -80,7 +80,7 @@ def _differs(a: Evaluation | Report, b: Evaluation | Report) -> Iterator[Differs
     for block in ("protocol", "run"):
         left, right = (getattr(side, block).model_dump(mode="json") for side in (a, b))
         for key in left:
-            if key != "path" and left[key] != right[key]:
+            if key != "name" and left[key] != right[key]:
                 yield Differs(what=f"{block}.{key}", a=_shown(left[key]), b=_shown(right[key]))
     if isinstance(a, Report) and isinstance(b, Report):
         yield from _other_edits(a, b)
@@ -286,6 +286,7 @@ def _expectations(a: Evaluation | Report, b: Evaluation | Report) -> tuple[Expec
                 metric=about.metric,
                 edit=about.edit,
                 versus=about.versus,
+                at=about.at,
                 on=about.on,
                 forced=about.forced,
                 required_a=one.required if one else None,
@@ -308,8 +309,8 @@ def _numbered(judged: Sequence[JudgedExpectation]) -> dict[tuple[Any, ...], Judg
     """Key -> expectation; equal ones are told apart by their order."""
     found: dict[tuple[Any, ...], JudgedExpectation] = {}
     for item in judged:
-        key: tuple[Any, ...] = (item.metric, item.edit, item.versus, item.on, item.forced)
-        found[(*key, sum(other[:5] == key for other in found))] = item
+        key: tuple[Any, ...] = (item.metric, item.edit, item.versus, item.at, item.on, item.forced)
+        found[(*key, sum(other[:-1] == key for other in found))] = item
     return found
 
 

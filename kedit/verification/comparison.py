@@ -87,6 +87,7 @@ class ExpectationChange(Model):
     metric: str
     edit: str | None = None
     versus: str | None = None
+    at: Literal["own_best", "equal_damage"] = "own_best"
     on: str | None = None
     forced: bool = False
     required_a: str | None = None

@@ -6,6 +6,7 @@ Damage is forced KL on neutral text: with edit and competitor switched on everyw
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -13,8 +14,9 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.neutral import eval_sentences, train_sentences
-from kedit.editing.metric_names import EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT
-from kedit.editing.resolving import ResolvedEdit
+from kedit.editing.metric_names import EXTRA_CONTROLS, FIXED_CONTROLS, HEADLINE_QUADRANT, VECTORS
+from kedit.editing.reach import competes
+from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.errors import InputError
 from kedit.verification.applying import applied
 from kedit.verification.controls import Arm, moved
@@ -23,18 +25,15 @@ from kedit.verification.items import Item
 from kedit.verification.measure import measure
 from kedit.verification.metrics import control_summary, estimate
 from kedit.verification.neutral import NeutralText
-from kedit.verification.outcomes import SwapRow
+from kedit.verification.outcomes import EQUAL_DAMAGE, SwapRow
 from kedit.verification.setting import Setting
 from kedit.verification.strengths import POSITIONS, Settled, curve_items, forced_kl, spending
 
-VECTORS: Final = ("diff_means", "trained_vector")
-"""Fixed controls that have a strength: they always compete."""
 COST_POSITIONS: Final = 200
 """Positions of evaluation text on which the table's costs are measured."""
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 REACH: Final = (0.01, 64.0)
 """Strengths among which the edit's damage is looked for."""
-EQUAL_DAMAGE: Final = "@equal_damage"
 Shown = dict[str, dict[str, Control]]
 
 
@@ -60,9 +59,19 @@ def check_controls(setting: Setting, names: Sequence[str]) -> None:
         raise InputError(f"the control {missing[0]!r} has not been trained for this run", advice=f"Measured are: {known}.")
 
 
+def without_idle(setting: Setting, resolved: ResolvedRecipe) -> ResolvedRecipe:
+    """The recipe without controls on demand where no edit of it competes with them; a note says so."""
+    idle = [name for name in resolved.verify.controls if name in EXTRA_CONTROLS]
+    if not idle or any(competes(edit, setting.relations) for edit in resolved.edits):
+        return resolved
+    left = tuple(name for name in resolved.verify.controls if name not in idle)
+    note = f"not compared with {', '.join(idle)}: only swaps of relations at the prompt have competitors"
+    return replace(resolved, verify=resolved.verify.model_copy(update={"controls": left}), notes=(*resolved.notes, note))
+
+
 def competing(setting: Setting, edit: ResolvedEdit, names: Sequence[str]) -> tuple[str, ...]:
     """Which controls compete with an edit: of swaps of relations the fixed vectors, and those that are asked for."""
-    if edit.op != "swap" or edit.steps != "prompt" or not {edit.slot_iri, edit.target_iri} <= set(setting.relations):
+    if not competes(edit, setting.relations):
         return ()
     return (*(name for name in VECTORS if name in setting.vectors), *(name for name in names if name in EXTRA_CONTROLS))
 

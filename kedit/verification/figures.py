@@ -18,6 +18,8 @@ Quadrant = Literal[
     "seen_template_unseen_subject",
     "unseen_template_unseen_subject",
 ]
+Cell = Quadrant | Literal["validation", "validation_subjects"]
+"""Where a strength may be chosen, too."""
 
 
 def _number(value: Any) -> Any:

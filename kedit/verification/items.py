@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from kedit.curriculum.prompts import CarrierWords, Prompt
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import QUADRANTS
+from kedit.editing.reach import counted_relation as counted_relation
 from kedit.editing.resolving import ResolvedEdit
-from kedit.verification.applying import asks, in_scope
+from kedit.verification.applying import in_scope
 from kedit.verification.figures import Gate
 from kedit.verification.setting import Setting
 
@@ -112,17 +113,6 @@ def _candidates(setting: Setting, edit: ResolvedEdit, prompts: Iterable[Prompt],
         if target is None or target not in setting.matchers or not setting.ontology.values(target, prompt.subject):
             continue
         yield Item(prompt, edit, target, cell, setting.known(prompt.subject, target))
-
-
-def counted_relation(prompt: Prompt, edit: ResolvedEdit) -> str | None:
-    """The relation whose answer counts on a prompt; None if the edit is not for it."""
-    if edit.op == "set":
-        return edit.slot_iri if prompt.relation is None else None
-    if prompt.relation is None or not asks(prompt, edit):
-        return None
-    if edit.op == "swap":
-        return edit.target_iri if edit.target_iri != prompt.relation else None
-    return prompt.relation
 
 
 class _Carriers:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Outcome = Literal["hit", "wrong_subject", "stuck", "derailed"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 EDIT: Final = "edit"
+EQUAL_DAMAGE: Final = "@equal_damage"
+"""Stands behind the name of a competitor that was measured at no more forced KL than the edit's."""
 
 
 def classify(

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from kedit.errors import InputError, Place
 from kedit.files import write_json
 from kedit.verification.figures import (
     Binding,
+    Cell,
     Control,
     CurvePoint,
     DictionaryStats,
@@ -42,8 +43,10 @@ MATCH: Final = (
 GENERATION: Final = "greedy, to the end of the line, at most four tokens past the longest accepted answer"
 GATE: Final = "robust: whole-answer match on at least half of the training carriers, no edit"
 CHOSEN_ON: Final = {
-    "validation": "hook point, strength and thresholds chosen on validation carriers x validation subjects",
-    "seen_template_seen_subject": "hook point and strength chosen on training prompts: the ontology is too small to validate on",
+    "validation": "hook point, calibrated strength and thresholds chosen on validation carriers x validation subjects",
+    "seen_template_seen_subject": (
+        "hook point and calibrated strength chosen on training prompts: the ontology is too small to validate on"
+    ),
 }
 CI_METHOD: Final = (
     "95 %, two-way clustered bootstrap by subject and carrier (pigeonhole, 2000 resamples); Wilson on subjects at 0 and 1; "
@@ -51,23 +54,36 @@ CI_METHOD: Final = (
 )
 
 
-class Protocol(Model):
+class _Protocol(Model):
     """How the numbers of a document came about."""
 
     match: str = MATCH
     generation: str = GENERATION
     gate: str = GATE
     seed: int
-    strength: Number
     ci_method: str = CI_METHOD
     split: str = CHOSEN_ON["validation"]
     prompt_style: Literal["raw", "chat"] = "raw"
 
 
+class Protocol(_Protocol):
+    """Of an evaluation: every swap is measured at one strength."""
+
+    strength: Number
+
+
+class ReportProtocol(_Protocol):
+    """Of a report: each edit has a strength of its own."""
+
+    calibrated_strength: Number
+    """What calibration chose for the run: that of edits for which there is nothing else to choose by."""
+
+
 class RunInfo(Model):
     """Which run a document speaks of."""
 
-    path: str | None = None
+    name: str | None = Field(default=None, validation_alias=AliasChoices("name", "path"))
+    """The run directory's own name: its path depends on where it was called from. Earlier documents say `path`."""
     ontology: str | None = None
     ontology_sha256: str | None = None
     model: str | None = None
@@ -149,6 +165,9 @@ class EditResult(Model):
     controls: dict[str, dict[Quadrant, Control]] = {}
     strength_how: Literal["given", "auto", "budget", "none"] = "given"
     """`auto`: chosen on validation; `budget`: what the KL asked for buys; `none`: there is nothing to choose."""
+    curve_on: dict[Cell, int] = {}
+    """Cell -> items behind the curve, by which `auto` chooses: carriers and subjects of validation, training carriers about
+    validation subjects where those are few, or, where an ontology is too small, training prompts."""
     forced_kl: Number = None
     """Mean KL, forced, on the very neutral text on which competitors' costs stand."""
     locality: Locality = Locality()
@@ -169,6 +188,7 @@ class JudgedExpectation(Model):
     metric: str
     edit: str | None = None
     versus: str | None = None
+    at: Literal["own_best", "equal_damage"] = "own_best"
     on: str | None = None
     forced: bool = False
     bound: Literal["interval", "point"] = "interval"
@@ -188,7 +208,7 @@ class Report(Document):
     schema_: Literal["kedit.report/1"] = Field("kedit.report/1", alias="schema")
     recipe: str = ""
     verdict: VerdictName
-    protocol: Protocol
+    protocol: ReportProtocol
     run: RunInfo = RunInfo()
     edits: tuple[EditResult, ...] = ()
     locality: Locality = Locality()

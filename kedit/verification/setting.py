@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from kedit.curriculum.answers import AnswerMatcher, normalise
+from kedit.curriculum.answers import AnswerMatcher, answer_texts
 from kedit.curriculum.carriers import Carrier
 from kedit.curriculum.prompts import Prompt, PromptSet
 from kedit.curriculum.slots import SlotMap
@@ -91,14 +91,13 @@ class Setting:
         return self.knowledge.known.get((subject, relation), False)
 
     def shares_answer(self, subject: str, a: str, b: str) -> bool:
-        """Whether two relations accept a common text for a subject (Thai, Thai): then an answer does not tell them apart."""
+        """`answers.shares_answer`, remembered."""
         return not self._texts(a, subject).isdisjoint(self._texts(b, subject))
 
     def _texts(self, relation: str, subject: str) -> frozenset[str]:
         key = (relation, subject)
         if key not in self._text_cache:
-            values = self.ontology.values(relation, subject)
-            self._text_cache[key] = frozenset(normalise(text) for value in values for text in self.ontology.texts(value))
+            self._text_cache[key] = answer_texts(self.ontology, relation, subject)
         return self._text_cache[key]
 
     @cached_property

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kedit.intervals import wilson
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-Z: Final = 1.959963984540054
-"""97.5 % quantile of the normal distribution."""
 RESAMPLES: Final = 2000
 _CHUNK: Final = 200
 """Resamples whose weights of all items are held at a time."""
@@ -46,20 +46,6 @@ class Estimate:
 
 
 EMPTY: Final = Estimate(NAN, NAN, NAN, 0, 0)
-
-
-def wilson(successes: float, n: int) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (JASA 22, 1927), 95 %; (NaN, NaN) for n = 0."""
-    if n <= 0:
-        return NAN, NAN
-    p = successes / n
-    centre = p + Z * Z / (2 * n)
-    half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
-    scale = 1 + Z * Z / n
-    # At 0 and n the closed form is exact only up to rounding.
-    low = 0.0 if successes <= 0 else (centre - half) / scale
-    high = 1.0 if successes >= n else (centre + half) / scale
-    return max(low, 0.0), min(high, 1.0)
 
 
 def bootstrap_ci(

@@ -6,6 +6,7 @@ Nothing here sees a test prompt: items are about validation subjects, neutral te
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.files import digest
 from kedit.verification.applying import Applied, applied, edit_states
 from kedit.verification.controls import Arm
-from kedit.verification.figures import CurvePoint, Model, Plateau
+from kedit.verification.figures import Cell, CurvePoint, Model, Plateau
 from kedit.verification.items import Item, sample_items
 from kedit.verification.measure import measure
 from kedit.verification.metrics import estimate, item_values
@@ -36,7 +37,7 @@ BELOW_OFF: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Tried for a suppression: how far below off."""
 MULTIPLES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Of a strength that is given: its curve."""
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised where code changes what is settled."""
 ITEMS: Final = 64
 POSITIONS: Final = 100
@@ -54,6 +55,8 @@ class Settled(Model):
     how: How = "given"
     """`none`: nothing to choose (an empty edit), or nothing to choose by."""
     curve: tuple[CurvePoint, ...] = ()
+    curve_on: dict[Cell, int] = {}
+    """Cell -> items behind the curve."""
     plateau: Plateau | None = None
     note: str = ""
 
@@ -110,14 +113,14 @@ def settle_edit(
         return Settled(strength=default, how="none", note="no validation prompts: the strength that calibration chose")
     rows, curve = measured_curve(setting, edit, _tried(edit), items, text, seed)
     if not any(point.hit for point in curve):
-        return _settled(curve, default, "none", "no strength hits on validation: the strength that calibration chose")
+        return _settled(curve, items, default, "none", "no strength hits on validation: the strength that calibration chose")
     chosen = smallest_within_noise(rows, curve, budget)
     if chosen is None:
         strength, note = strength_of_kl(setting, edit, float(budget or 0), text)
         note = note or "no strength tried is within the damage budget"
         return _with_curve(setting, edit, strength, "auto", note, text, seed)
     note = "" if items[0].quadrant != FALLBACK else "chosen on training prompts: too little to validate on"
-    return _settled(curve, chosen, "auto", note)
+    return _settled(curve, items, chosen, "auto", note)
 
 
 def _tried(edit: ResolvedEdit) -> tuple[float, ...]:
@@ -246,12 +249,14 @@ def _with_curve(
         return Settled(strength=strength, how=how, note=note)
     tried = {strength, *(_tried(edit) if strength <= 0 else (strength * times for times in MULTIPLES))}
     _, curve = measured_curve(setting, edit, sorted(tried), items, text, seed)
-    return _settled(curve, strength, how, note)
+    return _settled(curve, items, strength, how, note)
 
 
-def _settled(curve: Sequence[CurvePoint], chosen: float, how: How, note: str) -> Settled:
+def _settled(curve: Sequence[CurvePoint], items: Sequence[Item], chosen: float, how: How, note: str) -> Settled:
     marked = tuple(point.model_copy(update={"chosen": point.strength == chosen}) for point in curve)
-    return Settled(strength=chosen, how=how, curve=marked, plateau=plateau(curve, chosen), note=note)
+    cells = Counter(item.quadrant for item in items)
+    fields = {"strength": chosen, "how": how, "curve": marked, "curve_on": cells, "plateau": plateau(curve, chosen), "note": note}
+    return Settled.model_validate(fields)
 
 
 def plateau(curve: Sequence[CurvePoint], chosen: float, tolerance: float = PLATEAU) -> Plateau | None:

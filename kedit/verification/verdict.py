@@ -9,7 +9,7 @@ from typing import Final, Literal
 from kedit.editing.metric_names import EDIT_METRICS, HEADLINE_QUADRANT, LOWER_IS_BETTER, METRICS, OWN_PROMPTS, QUADRANTS
 from kedit.editing.recipe import Expectation
 from kedit.verification.metrics import estimate, paired_difference, select
-from kedit.verification.outcomes import SwapRow
+from kedit.verification.outcomes import EQUAL_DAMAGE, SwapRow
 from kedit.verification.report import JudgedExpectation, VerdictName, exit_code
 from kedit.verification.statistics import EMPTY, Estimate
 
@@ -72,7 +72,8 @@ class Measurements:
             elif expectation.metric == "hit_worst_pair":
                 value = EMPTY
             else:
-                control = select(rows, quadrant=quadrant, control=expectation.versus)
+                suffix = EQUAL_DAMAGE if expectation.at == "equal_damage" else ""
+                control = select(rows, quadrant=quadrant, control=expectation.versus + suffix)
                 value = paired_difference(mine, control, expectation.metric, seed=self.seed)
             found.append(Measured(expectation.metric, value, edit=edit, on=expectation.on))
         return found
@@ -124,6 +125,7 @@ def judge_one(expectation: Expectation, number: Measured | None) -> JudgedExpect
         metric=expectation.metric,
         edit=expectation.edit or (number.edit if number else None),
         versus=expectation.versus,
+        at=expectation.at,
         on=expectation.on or (number.on if number else None),
         forced=expectation.forced,
         bound=expectation.bound,
@@ -153,6 +155,8 @@ def _decide(expectation: Expectation, value: Estimate, *, measured: bool) -> tup
         return "INCONCLUSIVE", "unknown metric"
     if not measured:
         return "INCONCLUSIVE", "not measured"
+    if value.n == 0 and expectation.at == "equal_damage":
+        return "INCONCLUSIVE", f"{expectation.versus} was not measured at equal damage"
     if value.n == 0:
         return "INCONCLUSIVE", "no items"
     if not value.usable:

@@ -16,7 +16,7 @@ from kedit.verification.locality import NEUTRAL_N, Damage, damage
 from kedit.verification.measure import NULL_LATENTS
 from kedit.verification.outcomes import SwapRow
 from kedit.verification.readings import binding_readings
-from kedit.verification.report import CHOSEN_ON, Evaluation, Protocol, Report, RunInfo
+from kedit.verification.report import CHOSEN_ON, Evaluation, Report, ReportProtocol, RunInfo
 from kedit.verification.setting import Setting
 from kedit.verification.strengths import settle
 from kedit.verification.verdict import Measured, Measurements, judge
@@ -73,9 +73,9 @@ def verify_recipe(
         schema="kedit.report/1",
         recipe=resolved.name,
         verdict=verdict.verdict,
-        protocol=Protocol(
+        protocol=ReportProtocol(
             seed=options.seed,
-            strength=setting.strength,
+            calibrated_strength=setting.strength,
             split=CHOSEN_ON[setting.sae.metadata.get("chosen_on", "validation")],
             prompt_style=setting.prompts.style,
         ),

@@ -116,6 +116,7 @@ def measure_edit(
             "locality": around.locality(),
             "forced_kl": cost,
             "curve": settled.curve,
+            "curve_on": settled.curve_on,
             "plateau": settled.plateau,
             "fluency": written.fluency if written else None,
             "own_prompts": own[0] if own else None,

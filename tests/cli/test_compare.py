@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kedit.cli.main import run
-from kedit.verification.report import Evaluation, Protocol, Report
+from kedit.verification.report import Evaluation, Protocol, Report, ReportProtocol
 
-PROTOCOL = Protocol(seed=0, strength=1.0)
+PROTOCOL = ReportProtocol(seed=0, calibrated_strength=1.0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 import kedit
 from kedit.cli.main import run
-from kedit.verification.report import JudgedExpectation, Protocol, Report, VerdictName
+from kedit.verification.report import JudgedExpectation, Report, ReportProtocol, VerdictName
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             [JudgedExpectation(metric="hit", required=">= 0", measured=1, verdict=verdict)] if verdict != "UNVERIFIED" else []
         )
         return Report(
-            recipe="r", verdict=verdict, protocol=Protocol(seed=0, strength=1), expectations=tuple(judged),
+            recipe="r", verdict=verdict, protocol=ReportProtocol(seed=0, calibrated_strength=1), expectations=tuple(judged),
             allow_unverified=allow_unverified,
         )  # fmt: skip
 

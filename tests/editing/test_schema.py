@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from kedit.editing.metric_names import CONTROLS, CORPORA, LOWER_IS_BETTER, METRICS, OWN_PROMPTS, QUADRANTS
+from kedit.editing.metric_names import CONTROLS, CORPORA, LOWER_IS_BETTER, METRICS, OWN_PROMPTS, QUADRANTS, STANDPOINTS
 from kedit.editing.reading import load_recipe
 from kedit.editing.schema import recipe_schema
 from kedit.errors import InputError
@@ -102,6 +102,7 @@ def test_lists_are_closed_and_explained() -> None:
     closed = {
         "metric": (expectation["metric"], METRICS),
         "versus": (expectation["versus"]["anyOf"][0], CONTROLS),
+        "at": (expectation["at"], STANDPOINTS),
         "on": (expectation["on"]["anyOf"][0], [*CORPORA, *QUADRANTS, OWN_PROMPTS]),
         "controls": (SCHEMA["$defs"]["Verify"]["properties"]["controls"]["items"], CONTROLS),
     }
@@ -164,6 +165,7 @@ SHAPE = {
     "enabled in words": HEAD + "edits: [{op: suppress, slot: a, enabled: yes}]\n",
     "unknown metric": HEAD + SWAP + "expect: [{metric: hits, at_least: 0.5}]\n",
     "unknown control": HEAD + SWAP + "expect: [{metric: hit, versus: nothing, at_least: 0.5}]\n",
+    "unknown standpoint": HEAD + SWAP + "expect: [{metric: hit, versus: diff_means, at: best, at_least: 0.5}]\n",
     "unknown place": HEAD + SWAP + "expect: [{metric: hit, on: mars, at_least: 0.5}]\n",
     "no bound": HEAD + SWAP + "expect: [{metric: hit}]\n",
     "bound as text": HEAD + SWAP + "expect: [{metric: hit, at_least: high}]\n",
@@ -181,6 +183,7 @@ MEANING = {
     "a share above 1": HEAD + SWAP + "expect: [{metric: hit, at_least: 70}]\n",
     "two subjects": HEAD + "edits: [{op: suppress, slot: a, scope: {subjects: {class: b, in: [c]}}}]\n",
     "equal ids": HEAD + "edits: [{op: suppress, slot: a, id: x}, {op: suppress, slot: b, id: x}]\n",
+    "no strength": HEAD + SWAP + "expect: [{metric: hit, versus: noop, at: equal_damage, at_least: 0.5}]\n",
     "the wrong place": HEAD + SWAP + "expect: [{metric: hit, on: neutral, at_least: 0.5}]\n",
 }
 

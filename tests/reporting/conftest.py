@@ -26,7 +26,17 @@ from kedit.verification.figures import (
 )
 from kedit.verification.metrics import control_summary, drift, retained, swap_summary
 from kedit.verification.outcomes import SwapRow
-from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Plateau, Protocol, Report, RunInfo, Transcript
+from kedit.verification.report import (
+    EditResult,
+    Evaluation,
+    JudgedExpectation,
+    Plateau,
+    Protocol,
+    Report,
+    ReportProtocol,
+    RunInfo,
+    Transcript,
+)
 
 TERMS = ("ex:hasCapital", "ex:hasLanguage", "ex:inContinent", "ex:hasDemonym", "ex:borders", "ex:hasReligion")
 LEVELS = {
@@ -113,7 +123,7 @@ def evaluation(rows, locality):
     binding = binding_summary(Readings(TERMS, asked, values, values > 0.5, quadrants, subjects, carriers))
     return Evaluation(
         protocol=Protocol(seed=0, strength=1.0),
-        run=RunInfo(ontology="countries", model="SmolLM2-135M-Instruct, Q4_1 (wheel)", path="runs/countries-smollm2-135m"),
+        run=RunInfo(ontology="countries", model="SmolLM2-135M-Instruct, Q4_1 (wheel)", name="countries-smollm2-135m"),
         hook_point="blocks.17.hook_resid_post",
         knowledge={
             term: Knowledge(asked=150, known=113 - 9 * i, any=130, majority=0.2, direct_ask=0.91) for i, term in enumerate(TERMS)
@@ -140,7 +150,8 @@ def report(evaluation):
     edit = EditResult.model_validate(
         {
             "id": "capital-to-language", "op": "swap", "from": "ex:hasCapital", "to": "ex:hasLanguage",
-            "hook_point": evaluation.hook_point, "strength": 1.0, "quadrants": evaluation.swap.quadrants,
+            "hook_point": evaluation.hook_point, "strength": 1.0, "strength_how": "auto",
+            "curve_on": {"validation": 40, "validation_subjects": 24}, "quadrants": evaluation.swap.quadrants,
             "controls": evaluation.controls,
             "curve": [CurvePoint(strength=s / 4, hit=max(0.0, 1 - abs(s / 4 - 1)), drift_kl=0.01 * s) for s in range(1, 9)],
             "transcripts": TRANSCRIPTS,
@@ -152,7 +163,7 @@ def report(evaluation):
     return Report(
         recipe="capital-to-language",
         verdict="FAIL",
-        protocol=evaluation.protocol,
+        protocol=ReportProtocol(seed=0, calibrated_strength=1.0),
         run=evaluation.run,
         edits=(edit,),
         locality=evaluation.locality,
@@ -160,6 +171,7 @@ def report(evaluation):
         expectations=(
             expectation,
             expectation.model_copy(update={"versus": "diff_means", "required": ">= 0.2", "measured": 0.63, "ci": (0.58, 0.68)}),
+            expectation.model_copy(update={"versus": "trained_vector", "at": "equal_damage", "measured": 0.31}),
             JudgedExpectation(
                 metric="drift_kl", on="neutral", required="<= 0.02", measured=0.031, ci=(0.02, 0.04), n=500, verdict="FAIL",
                 reason="does not meet the bound",
@@ -272,7 +284,7 @@ def evil(rich):
     labels = (EVIL, "", "مرحبا", "x" * 300, "a\nb\tc", "$\\frac{1}$", "(none)")
     return rich.model_copy(
         update={
-            "recipe": EVIL, "run": RunInfo(path=EVIL, ontology=EVIL, model=EVIL, fingerprint=EVIL, kedit=EVIL, preset=EVIL),
+            "recipe": EVIL, "run": RunInfo(name=EVIL, ontology=EVIL, model=EVIL, fingerprint=EVIL, kedit=EVIL, preset=EVIL),
             "edits": (bad, bad, bad.model_copy(update={"op": "suppress", "slot": None, "source": None, "target": None})),
             "binding": rich.binding.model_copy(
                 update={"auroc": {EVIL: None}, "confusion": rich.binding.confusion.model_copy(update={"labels": labels})}

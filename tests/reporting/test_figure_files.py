@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kedit.reporting.html import evaluation_page, report_page, save_page
-from kedit.verification.report import Protocol, Report
+from kedit.verification.report import Report, ReportProtocol
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,10 @@ def test_figures_of_an_earlier_page_go_and_other_files_stay(tmp_path):
     (tmp_path / "figures").mkdir()
     for name in ("strength-old.svg", "strength-old.png", "notes.txt"):
         (tmp_path / "figures" / name).write_text("x", encoding="utf-8")
-    save_page(Report(verdict="PASS", protocol=Protocol(seed=0, strength=1.0)), tmp_path / "report.html")
+    save_page(Report(verdict="PASS", protocol=ReportProtocol(seed=0, calibrated_strength=1.0)), tmp_path / "report.html")
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["notes.txt"]
 
 
 def test_nothing_to_draw_makes_no_folder(tmp_path):
-    save_page(Report(verdict="PASS", protocol=Protocol(seed=0, strength=1.0)), tmp_path / "report.html")
+    save_page(Report(verdict="PASS", protocol=ReportProtocol(seed=0, calibrated_strength=1.0)), tmp_path / "report.html")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

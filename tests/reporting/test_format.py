@@ -84,3 +84,19 @@ def test_durations(seconds, shown):
 )
 def test_a_figure_stands_with_its_interval_and_number(share, digits, text):
     assert fmt.counted(share, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({}, ""),
+        ({"validation": 64}, "64 validation items"),
+        ({"validation": 40, "validation_subjects": 24}, "64 validation items, 24 of them on training carriers"),
+        ({"validation_subjects": 9}, "9 validation items, all of them on training carriers"),
+        ({"seen_template_seen_subject": 64}, "64 training items"),
+    ],
+)
+def test_what_a_strength_was_chosen_on(cells, said):
+    assert fmt.chosen_on(cells) == said
+    assert fmt.strength_origin("auto", cells) == (f"chosen on {said}" if said else "chosen")
+    assert fmt.strength_origin("given", cells) == "as given"

@@ -12,7 +12,7 @@ from kedit.reporting import terminal
 from kedit.reporting.html import evaluation_page, report_page
 from kedit.reporting.transcripts import changed_words
 from kedit.verification.figures import CurvePoint, Histogram, Layer
-from kedit.verification.report import EditResult, Evaluation, Protocol, Report
+from kedit.verification.report import EditResult, Evaluation, Protocol, Report, ReportProtocol
 
 VOID = {"meta", "br"}
 
@@ -88,11 +88,28 @@ def test_a_large_report_stays_small(pages):
 def test_complete(pages):
     for expected in ("hasCapital", "blocks.17.hook_resid_post", "diff means", "Dictionary", "Damage", "whole answer", "<svg"):
         assert expected in pages["evaluation"]
-    for expected in ("FAIL", "INCONCLUSIVE", "not measured", "capital-to-language", "versus diff_means"):
+    for expected in (
+        "FAIL",
+        "INCONCLUSIVE",
+        "not measured",
+        "capital-to-language",
+        "versus diff_means",
+        "versus trained_vector at equal damage",
+    ):
         assert expected in pages["report"]
     for name in ("evaluation", "report", "rich"):
         assert "None" not in pages[name]
         assert not re.search(r"\bnan\b", pages[name], re.IGNORECASE)
+
+
+def test_strengths_are_told_apart_and_so_is_what_they_were_chosen_on(pages, report):
+    edits = (report.edits[0].model_copy(update={"strength": 0.75}),)
+    page = " ".join(" ".join(parse(report_page(report.model_copy(update={"edits": edits}))).text).split())
+    assert "strength 0.75 (chosen on 64 validation items, 24 of them on training carriers)" in page
+    assert "calibrated strength 1.0" in page
+    shown = terminal.to_text(terminal.render_report(report))
+    assert "(64 validation items, 24 of them on training carriers)" in " ".join(shown.split())
+    assert "protocol strength" not in page
 
 
 def test_every_block_of_a_rich_report(pages):
@@ -141,7 +158,7 @@ def test_changed_words_are_marked():
 def test_documents_with_nothing_but_a_verdict():
     protocol = Protocol(seed=0, strength=float("nan"))
     parse(evaluation_page(Evaluation(protocol=protocol, hook_point="blocks.0.hook_resid_post")))
-    page = report_page(Report(verdict="UNVERIFIED", protocol=protocol))
+    page = report_page(Report(verdict="UNVERIFIED", protocol=ReportProtocol(seed=0, calibrated_strength=float("nan"))))
     parse(page)
     assert "? UNVERIFIED" in page
     assert "exit code 1" in page
@@ -160,7 +177,7 @@ def test_blocks_of_which_nothing_was_measured():
     )
     report = Report(
         verdict="FAIL",
-        protocol=Protocol(seed=0, strength=None),
+        protocol=ReportProtocol(seed=0, calibrated_strength=None),
         edits=(edit,),
         layers=(Layer(hook_point="odd.hook", binding=None, hit=None),),
         activations={"ex:a": Histogram(edges=(0.0, 1.0), on=(0,), off=(0,)), "ex:b": Histogram(edges=(), on=(), off=())},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit.reporting.junit import junit_xml
-from kedit.verification.report import JudgedExpectation, Protocol, Report, RunInfo
+from kedit.verification.report import JudgedExpectation, Report, ReportProtocol, RunInfo
 from kedit.verification.verdict import Verdict
 
 TEXT = st.text(st.characters(), max_size=12)
@@ -37,7 +37,7 @@ def made(expectations: list[JudgedExpectation], recipe: str = "recipe", allowed:
     return Report(
         recipe=recipe,
         verdict=verdict.verdict,
-        protocol=Protocol(seed=3, strength=1.0),
+        protocol=ReportProtocol(seed=3, calibrated_strength=1.0),
         run=RunInfo(model="m", fingerprint="f" * 64),
         expectations=verdict.expectations,
         allow_unverified=allowed,
@@ -66,6 +66,7 @@ def test_the_cases_of_a_report(report):
     assert names == [
         "hit capital-to-language >= 0.7",
         "hit capital-to-language versus diff_means >= 0.2",
+        "hit capital-to-language versus trained_vector at equal damage >= 0.7",
         "drift_kl on neutral <= 0.02",
         "retention >= 0.98",
     ]

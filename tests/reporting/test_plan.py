@@ -32,7 +32,10 @@ def plan() -> Plan:
             PlannedExpectation(metric="hit", edit=None, required="hit >= 0.7", severity="warn", widths=(width, width)),
             PlannedExpectation(metric="drift_kl", edit=None, required="drift_kl <= 0.02", severity="error"),
         ),
-        cost=Cost(edit=one, controls=one, damage=one, curve=one, seconds_per_generation=0.04, speed="assumed"),
+        cost=Cost(
+            edit=one, controls=one, damage=one, curve=one, training=CostItem(generations=0, minutes=37.5),
+            seconds_per_generation=0.04, speed="assumed",
+        ),
         notes=("edit c is switched off",), warnings=("a: no unseen subject is in its scope",),
     )  # fmt: skip
 
@@ -43,7 +46,7 @@ def test_everything_is_on_the_page(plan: Plan) -> None:
     for expected in (
         "1,195 subjects in scope: Peru, Chad ... and 1,193 more", "strength auto", "strength 1.5", "unseen × unseen", "0.13",
         "135",
-        "Wilson", "protected   ex:continent", "random latent", "curve      1,000", "4,000", "a guess", "switched off",
+        "Wilson", "protected   ex:continent", "random latent", "training competitors", "37.5", "4,000", "a guess", "switched off",
         "! a: no unseen subject", "(warning)", "[b]capital-to-language-1",
     ):  # fmt: skip
         assert expected in text

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from kedit.reporting import terminal
-from kedit.verification.report import Evaluation, Protocol, Report
+from kedit.verification.report import Evaluation, Protocol, Report, ReportProtocol
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,9 @@ def test_evaluation_shows_every_block(evaluation_text):
 
 
 def test_report_shows_verdict_and_exit_code(report_text):
-    assert "✗ FAIL  2 of 3 expectations met · exit code 1" in report_text
+    assert "✗ FAIL  3 of 4 expectations met · exit code 1" in report_text
     assert "hit capital-to-language versus diff_means" in report_text
+    assert "versus trained_vector at equal damage" in report_text
     assert "0.031 [0.020, 0.040]" in report_text
     assert "not measured" in report_text
 
@@ -58,7 +59,8 @@ def test_text_of_users_is_no_markup(report_text):
 def test_empty_documents_render():
     evaluation = Evaluation(protocol=Protocol(seed=0, strength=None), hook_point="blocks.0.hook_resid_post")
     assert "blocks.0" in terminal.to_text(terminal.render_evaluation(evaluation))
-    text = terminal.to_text(terminal.render_report(Report(verdict="UNVERIFIED", protocol=evaluation.protocol)))
+    protocol = ReportProtocol(seed=0, calibrated_strength=None)
+    text = terminal.to_text(terminal.render_report(Report(verdict="UNVERIFIED", protocol=protocol)))
     assert "UNVERIFIED" in text
     assert "exit code 1" in text
 

@@ -64,7 +64,7 @@ def make_run(random_lm: Callable[..., Any]) -> Callable[..., Any]:
         bank = FreeBank(torch.randn(d, 3), torch.zeros(3), torch.randn(3, d), torch.zeros(d), torch.zeros(3))
         sae = AlignedSAE.with_slots(1, bank, W, torch.zeros(2), torch.linalg.pinv(W), torch.full((2,), threshold))
         slot_map = SlotMap(schema="kedit.slots/1", slots=tuple(slots))
-        run = SimpleNamespace(lm=lm, sae=sae, ontology=world, slots=slot_map, info=RunInfo(path="r"))
+        run = SimpleNamespace(lm=lm, sae=sae, ontology=world, slots=slot_map, info=RunInfo(name="r"))
         run.prompts = SimpleNamespace(carriers=())
         run.resolve = lambda recipe: resolve(as_recipe(recipe), world, slot_map)
 

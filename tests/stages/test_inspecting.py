@@ -15,7 +15,7 @@ from kedit.errors import InputError
 from kedit.runs import ModelId, OntologyId, Run
 from kedit.stages.inspecting import STAGES, inspection
 from kedit.verification.inspection import Inspection
-from kedit.verification.report import Evaluation, JudgedExpectation, Protocol, Report
+from kedit.verification.report import Evaluation, JudgedExpectation, Protocol, Report, ReportProtocol
 
 EX = "https://example.org/world#"
 HEADLINE = "unseen_template_unseen_subject"
@@ -143,7 +143,7 @@ def test_reports_even_of_other_versions(make_run: Callable[..., Path]) -> None:
         JudgedExpectation(metric="hit", required=">= 0", measured=1, verdict=verdict, severity=severity)
         for verdict, severity in (("PASS", "error"), ("FAIL", "error"), ("FAIL", "warn"))
     ]
-    protocol = Protocol(seed=0, strength=1)
+    protocol = ReportProtocol(seed=0, calibrated_strength=1.0)
     Report(recipe="one", verdict="FAIL", protocol=protocol, expectations=tuple(judged)).save(path / "reports/one/report.json")
     (path / "reports/two").mkdir()
     (path / "reports/two/report.json").write_text('{"schema": "kedit.report/9"}')

@@ -16,7 +16,7 @@ from kedit.errors import InputError
 from kedit.verification.comparing import change, compare
 from kedit.verification.metrics import control_summary, paired_difference, swap_summary
 from kedit.verification.outcomes import SwapRow, save_rows
-from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Protocol, Report, RunInfo
+from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Protocol, Report, ReportProtocol, RunInfo
 
 HEADLINE = "unseen_template_unseen_subject"
 RATES = st.floats(0, 1)
@@ -31,7 +31,7 @@ def save(make_rows, tmp_path):
         rows += make_rows(source, "ex:b", ["stuck"] * 45, control="noop", edit="e" if report else "")
         folder = tmp_path / name
         protocol = Protocol(seed=0, strength=1.0)
-        about = RunInfo(path=name, ontology="o.ttl", **run)
+        about = RunInfo(name=name, ontology="o.ttl", **run)
         swap, controls = swap_summary(rows), control_summary(rows)
         if report:
             edit = {
@@ -47,6 +47,7 @@ def save(make_rows, tmp_path):
             judged = JudgedExpectation(
                 metric="hit", edit="e", required=">= 0.4", measured=hits / 45, ci=(0.3, 0.6), verdict=verdict
             )
+            protocol = ReportProtocol(seed=0, calibrated_strength=1.0)
             Report(
                 recipe="r", verdict=verdict, protocol=protocol, run=about, expectations=(judged,),
                 edits=(EditResult.model_validate(edit | fields),),

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from kedit.curriculum.neutral import eval_sentences
+from kedit.editing.metric_names import STANDPOINTS
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import resolve, with_controls
 from kedit.errors import InputError
 from kedit.sae.competitors import Das, Directions
 from kedit.verification import competing, strengths
 from kedit.verification.competing import (
-    EQUAL_DAMAGE,
     Rival,
     check_controls,
     rival_arms,
@@ -24,8 +24,9 @@ from kedit.verification.controls import Arm, moved
 from kedit.verification.items import sample_items
 from kedit.verification.measure import measure
 from kedit.verification.neutral import NeutralText
-from kedit.verification.outcomes import EDIT
+from kedit.verification.outcomes import EDIT, EQUAL_DAMAGE
 from kedit.verification.strengths import settle_edit, spending
+from kedit.verification.verifying import verify_recipe
 
 HEADLINE = "unseen_template_unseen_subject"
 NAMES = ("linear_probe", "das_r1")
@@ -88,6 +89,19 @@ def test_a_competitor_may_spend_all_that_the_edit_costs(setting, edit):
     budget = next(point.drift_kl for point in settled.curve if point.chosen)
     cost = [point.drift_kl for point in rivals_of(setting, edit, settled, ["linear_probe"], 0)["linear_probe"].curve]
     assert max(kl for kl in cost if kl <= budget) == pytest.approx(budget, rel=0.05)
+
+
+def test_an_expectation_at_equal_damage_is_held_against_the_table_s_own_figure(setting):
+    expect = [{"metric": "hit", "versus": "linear_probe", "at": at, "at_least": 0, "min_n": 1} for at in STANDPOINTS]
+    edits = [{"id": "one", "op": "swap", "from": "ex:hasCapital", "to": "ex:hasLanguage"}]
+    verify = {"controls": ["linear_probe"], "per_edit": 3, "locality_n": 3}
+    recipe = as_recipe({"kedit": 1, "name": "r", "edits": edits, "expect": expect, "verify": verify})
+    report, rows = verify_recipe(setting, resolve(recipe, setting.ontology, setting.slots), null_latents=0, neutral_n=6)
+    control = report.edits[0].controls["linear_probe"][HEADLINE]
+    assert {"linear_probe", "linear_probe" + EQUAL_DAMAGE} <= {row.control for row in rows}
+    own, equal = report.expectations
+    assert (own.measured, own.n) == (control.difference.value, control.difference.n)
+    assert (equal.measured, equal.n) == (control.equal_damage.difference.value, control.equal_damage.difference.n)
 
 
 def test_fixed_vectors_are_measured_alike_whoever_competes(setting, edit):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kedit.curriculum.slots import SlotMap
+from kedit.editing.plan import plan_recipe
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import resolve
 from kedit.verification.items import sample_items
@@ -103,3 +104,19 @@ def test_a_class_slot_is_asked_for_by_the_relations_that_answer_with_it(make_set
     assert isinstance(setting.slots, SlotMap)
     items = sample_items(setting, [edit_of(setting, op="suppress", slot="ex:Continent")], quadrants=[HEADLINE]).items
     assert {item.source for item in items} == {EX + "hasContinent"}
+
+
+@pytest.mark.parametrize("op", ["swap", "suppress", "set", "amplify"])
+def test_a_plan_foresees_the_items_that_there_are(make_setting, op):
+    """All of them, but for those that the answers' own texts, or the model, drop."""
+    setting = make_setting()
+    terms = {"from": "ex:hasCapital", "to": "ex:hasLanguage"} if op == "swap" else {"slot": "ex:hasCapital"}
+    recipe = as_recipe({"kedit": 1, "edits": [{"op": op, **terms}], "verify": {"per_edit": 10**6}})
+    resolved = resolve(recipe, setting.ontology, setting.slots)
+    planned = plan_recipe(resolved, setting.ontology, setting.prompts).edits[0].prompts
+    assert sum(planned.values()) > 0
+    for quadrant, count in planned.items():
+        gate = sample_items(setting, list(resolved.edits), quadrants=[quadrant]).gates.get("informative")
+        asked = [p for p in setting.by_cell[quadrant] if p.relation == PAIR[0]]
+        right = sum(setting.hits[p.id] for p in asked) if op == "amplify" else 0
+        assert (gate.kept + gate.dropped if gate else 0) == count - right

@@ -12,7 +12,7 @@ from kedit.editing.metric_names import QUADRANTS
 from kedit.errors import InputError
 from kedit.verification.figures import Quadrant
 from kedit.verification.metrics import control_summary, swap_summary
-from kedit.verification.report import EditResult, Evaluation, Protocol, Report, exit_code, json_schema
+from kedit.verification.report import EditResult, Evaluation, Protocol, Report, ReportProtocol, RunInfo, exit_code, json_schema
 
 
 @pytest.fixture
@@ -49,12 +49,14 @@ def test_evaluation_has_the_documented_keys(evaluation):
 def test_report_has_the_documented_keys():
     edit = {"id": "e", "op": "swap", "from": "ex:a", "to": "ex:b", "hook_point": "blocks.1.hook_resid_post", "strength": 1}
     document = Report(
-        verdict="PASS", protocol=Protocol(seed=0, strength=None), edits=(EditResult.model_validate(edit),)
+        verdict="PASS", protocol=ReportProtocol(seed=0, calibrated_strength=None), edits=(EditResult.model_validate(edit),)
     ).document()
     assert {"schema", "verdict", "protocol", "run", "edits", "locality", "gates", "expectations"} <= document.keys()
     assert {"id", "op", "hook_point", "strength", "quadrants", "pairs", "controls", "curve", "transcripts"} <= document["edits"][
         0
     ].keys()
+    assert "calibrated_strength" in document["protocol"]
+    assert "strength" not in document["protocol"]  # each edit has its own
     assert {"retention", "drift_kl", "scope_leak", "scope_miss", "moved_slots"} <= document["locality"].keys()
 
 
@@ -78,6 +80,12 @@ def test_there_and_back(evaluation, tmp_path):
     path = tmp_path / "evaluation.json"
     evaluation.save(path)
     assert Evaluation.load(path) == evaluation
+
+
+def test_a_run_is_named_and_earlier_documents_are_still_read(evaluation):
+    assert RunInfo(name="run").model_dump()["name"] == "run"
+    old = evaluation.document() | {"run": {"path": "runs/world"}}
+    assert Evaluation.model_validate(old).run.name == "runs/world"
 
 
 def test_strict_and_frozen(evaluation, tmp_path):
@@ -121,5 +129,5 @@ def test_unknown_schema():
 )
 def test_exit_codes(verdict, allowed, code):
     assert exit_code(verdict, allowed) == code
-    report = Report(verdict=verdict, protocol=Protocol(seed=0, strength=1), allow_unverified=allowed)
+    report = Report(verdict=verdict, protocol=ReportProtocol(seed=0, calibrated_strength=1), allow_unverified=allowed)
     assert report.exit_code == code

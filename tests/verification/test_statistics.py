@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kedit.intervals import wilson
 from kedit.verification.statistics import (
     EMPTY,
     Estimate,
@@ -19,32 +20,12 @@ from kedit.verification.statistics import (
     paired_difference_ci,
     permutation_p_value,
     quantile_of,
-    wilson,
 )
 
 
 def crossed(subjects, carriers):
     a, b = np.meshgrid(np.arange(subjects), np.arange(carriers), indexing="ij")
     return a.ravel(), b.ravel()
-
-
-@pytest.mark.parametrize(
-    ("successes", "n", "low", "high"),
-    [
-        (0, 10, 0.0, 0.2775328),
-        (10, 10, 0.7224672, 1.0),
-        (5, 10, 0.2365931, 0.7634069),
-        (81, 263, 0.2552885, 0.3662096),
-        (1, 1, 0.2065493, 1),
-    ],
-)
-def test_wilson_golden(successes, n, low, high):
-    # 81 of 263: Newcombe, Statistics in Medicine 17 (1998), method 3: 0.2553 to 0.3662.
-    assert wilson(successes, n) == pytest.approx((low, high), abs=1e-6)
-
-
-def test_wilson_of_nothing_is_nan():
-    assert all(map(math.isnan, wilson(0, 0)))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from kedit.editing.resolving import resolve
 from kedit.verification import strengths
 from kedit.verification.figures import CurvePoint
 from kedit.verification.neutral import NeutralText
-from kedit.verification.strengths import forced_kl, plateau, settle, settle_edit, smallest_within_noise
+from kedit.verification.strengths import curve_items, forced_kl, plateau, settle, settle_edit, smallest_within_noise
 
 
 def curve(hits, drift=None):
@@ -69,6 +70,19 @@ def test_where_nothing_hits_calibration_decides(setting):
     assert (found.how, found.strength) == ("none", 1.0)
     assert "no strength hits" in found.note
     assert len(found.curve) == 2
+
+
+def test_it_is_said_on_what_a_strength_is_chosen(setting, monkeypatch):
+    """Validation carriers first; where these make too few items, training carriers about validation subjects."""
+    edit = recipe(setting).edits[0]
+    few = Counter(item.quadrant for item in curve_items(setting, edit, 0))
+    assert few == {"validation": 1, "validation_subjects": 2}
+    assert settle_edit(setting, edit).curve_on == few
+    assert settle_edit(setting, replace(edit, strength=0.8)).curve_on == few
+    assert settle_edit(setting, replace(edit, steps="all")).curve_on == {}
+    monkeypatch.setattr(strengths, "ITEMS", 1)
+    monkeypatch.setattr(strengths.curve_items, "__defaults__", (1,))
+    assert settle_edit(setting, edit).curve_on == {"validation": 1}
 
 
 def test_a_given_strength_stays_and_gets_its_curve(setting):

@@ -125,6 +125,23 @@ def test_versus_is_a_paired_difference(make_rows):
     assert (second.verdict, second.reason) == ("INCONCLUSIVE", "no items")
 
 
+def test_equal_damage_is_another_standpoint_than_its_own_best(make_rows):
+    rows = make_rows("a", "b", ["hit"] * 60) + make_rows("a", "b", ["hit"] * 60, control="reft_r1")
+    fair = make_rows("a", "b", ["hit", "stuck"] * 30, control="reft_r1@equal_damage")
+    asked = [expect(versus="reft_r1", at_least=0.2), expect(versus="reft_r1", at="equal_damage", at_least=0.2)]
+    own, equal = judge(asked, Measurements(rows={"e": rows + fair})).expectations
+    assert (own.verdict, own.measured, own.at) == ("FAIL", 0.0, "own_best")
+    assert (equal.verdict, equal.measured, equal.at) == ("PASS", pytest.approx(0.5), "equal_damage")
+
+
+def test_a_competitor_that_even_at_its_weakest_costs_more_decides_nothing(make_rows):
+    rows = make_rows("a", "b", ["hit"] * 60) + make_rows("a", "b", ["stuck"] * 60, control="reft_r1")
+    verdict = judge([expect(versus="reft_r1", at="equal_damage", at_least=0.0)], Measurements(rows={"e": rows}))
+    assert verdict.exit_code == 1
+    (item,) = verdict.expectations
+    assert (item.verdict, item.reason) == ("INCONCLUSIVE", "reft_r1 was not measured at equal damage")
+
+
 def test_direct_ask_comes_from_its_rows(make_rows):
     rows = make_rows("a", "b", ["stuck"] * 60) + make_rows("b", "b", ["hit"] * 60, control="direct_ask")
     judged = judge([expect("direct_ask")], Measurements(rows={"e": rows})).expectations[0]

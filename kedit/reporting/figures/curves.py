@@ -56,6 +56,7 @@ def _caption(edit: EditResult, chosen: float | None) -> str:
     said = [f"Dashed: chosen strength {chosen:g}." if chosen is not None else ""]
     if plateau := edit.plateau:
         said.append(f"Shaded: from {plateau.low:g} to {plateau.high:g}, hit stays within {plateau.tolerance:g}.")
+    said.append(f"Hit on {on}." if (on := fmt.chosen_on(edit.curve_on)) else "")
     return " ".join(filter(None, said))
 
 
