@@ -179,6 +179,8 @@ class EditResult(Model):
     together: Interference | None = None
     """None where the recipe has one edit."""
     transcripts: tuple[Transcript, ...] = ()
+    self_test_kl: Number = None
+    """Largest KL, in nats, between the edited model's first answer token and that of the path that everything was measured on."""
     notes: tuple[str, ...] = ()
 
 
