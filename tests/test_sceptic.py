@@ -6,9 +6,11 @@ Each must come out red. The world is small, the model is taught it, and the way 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from world import small, world
 
 from kedit.cli.main import run as kedit_command
 from kedit.config import AlignConfig
+from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
+from kedit.reporting import format as fmt
+from kedit.reporting.html import report_page
 
 pytestmark = pytest.mark.slow
 SEEN = "seen_template_seen_subject"
@@ -57,6 +62,8 @@ HITS = {"metric": "hit", "at_least": 0.3, "on": SEEN, "bound": "point", "min_n":
 def test_the_real_edit_passes_what_the_broken_ones_below_do_not(run: Any) -> None:
     report = verdict(run, recipe(HITS))
     assert report.verdict == "PASS", report.edits[0].quadrants[SEEN]
+    assert report.edits[0].self_test_kl < 1e-4
+    assert [item.metric for item in report.expectations] == ["hit"]
 
 
 def test_a_recipe_on_a_wrong_slot_fails(run: Any) -> None:
@@ -234,23 +241,175 @@ def test_what_was_not_shown_never_ends_green(
     assert says in " ".join((said.out + said.err).split())
 
 
-def test_report_page_and_api_agree_to_the_last_digit(run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = recipe(HITS) | {"verify": {"per_edit": 6, "locality_n": 6}}
+class Tables(HTMLParser):
+    """Every table of a page: rows of texts of cells, the head first."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self._inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr" and self.tables:
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+        self._inside = tag in ("td", "th") or (self._inside and tag not in ("table", "tr"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.tables[-1][-1][-1] += data
+
+    def headed(self, *names: str) -> list[list[str]]:
+        """Rows of the one table whose head begins with these."""
+        (found,) = [table for table in self.tables if table and table[0][: len(names)] == list(names)]
+        return [[" ".join(cell.split()) for cell in row] for row in found[1:]]
+
+
+def outcomes(edit: Any) -> list[list[str]]:
+    """The table of outcomes as a report's numbers say it."""
+    rows = []
+    for name in reversed([name for name in QUADRANTS if name in edit.quadrants]):
+        row = edit.quadrants[name]
+        rates = (row.exact, row.wrong_subject, row.stuck, row.derailed, row.no_gate, row.lenient)
+        shown = [fmt.share(row.hit), fmt.interval(row.ci), fmt.share(row.hit_macro), fmt.interval(row.ci_macro)]
+        rows.append([fmt.quadrant(name), *shown, *map(fmt.share, rates), f"{row.n:,}", f"{row.subjects:,}"])
+    return rows
+
+
+def controls(edit: Any) -> list[list[str]]:
+    """The table of controls, in any order."""
+    own = edit.quadrants[HEADLINE_QUADRANT]
+    rows = [["this edit", fmt.share(own.hit), fmt.interval(own.ci), *[""] * 6, f"{own.n:,}"]]
+    for name, quadrants in edit.controls.items():
+        row = quadrants[HEADLINE_QUADRANT]
+        p = "–" if row.p_value is None else f"{row.p_value:.2g}"
+        fair = "–"
+        if equal := row.equal_damage:
+            fair = f"{fmt.with_interval(equal.hit, equal.ci)} at {fmt.plain(equal.strength)}"
+        difference = [fmt.signed(row.difference.value), fmt.interval(row.difference.ci)]
+        shown = [fmt.words(name), fmt.share(row.hit), fmt.interval(row.ci), *difference, p]
+        rows.append([*shown, fmt.plain(row.strength), fmt.nats(row.forced_kl), fair, f"{row.n:,}"])
+    return rows
+
+
+def test_report_page_and_api_agree_to_the_last_digit(
+    run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where Python names run and recipe by absolute paths and the command line by relative ones."""
+    scope = {"subjects": {"class": "person", "except": ["Ada Moss"]}}
+    fair = {"metric": "hit", "versus": "diff_means", "at": "equal_damage", "at_least": 0.0, "on": SEEN, "min_n": 5}
+    noted = {"subjects": {"in": ["Bob Moss"], "except": ["Zoe Moss"]}}
+    data = recipe(HITS, fair, {"metric": "retention", "at_least": 0.5, "min_n": 1}) | {"verify": {"per_edit": 6, "locality_n": 6}}
+    data["edits"] = [SWAP | {"scope": scope}, {"id": "off", "op": "suppress", "slot": "pet", "enabled": False}]
+    data["edits"].append({"id": "noted", "op": "suppress", "slot": "pet", "scope": noted, "strength": 0.0})
     path = tmp_path / "doubt.yaml"
     path.write_text(json.dumps(data), encoding="utf-8")
-    by_api = run.verify(data)
+    by_api = pipeline_run(run).verify(path)
     folder = run.path / "reports" / "doubt"
     first = {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    kedit_command(["verify", str(path), "--run", str(run.path), "--json"])
+    monkeypatch.chdir(run.path.parent)
+    kedit_command(["verify", os.path.relpath(path), "--run", run.path.name, "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert printed == by_api.document() == json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()} == first
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    hit = by_api.edits[0].quadrants[SEEN].hit
-    assert f"{hit:.2f}" in page
+    assert any("Zoe_Moss" in note for note in by_api.notes)
+    assert str(run.path.parent).encode() not in b"".join(first.values())
+    agree(by_api, (folder / "report.html").read_text(encoding="utf-8"))
+
+
+def pipeline_run(run: Any) -> Any:
+    """The same run by its absolute path."""
+    from kedit import pipeline
+
+    return pipeline.load_run(run.path.resolve())
+
+
+def agree(report: Any, page: str) -> None:
+    """Every cell of the tables of outcomes, controls and expectations is the report's own number."""
+    assert any(HEADLINE_QUADRANT in edit.quadrants and edit.controls["diff_means"] for edit in report.edits)
+    # One edit at a time: then there is one table of each kind on a page.
+    for edit in report.edits:
+        alone = Tables(report_page(report.model_copy(update={"edits": (edit,)})))
+        assert alone.headed("carrier × subject", "hit", "95 %", "macro") == outcomes(edit)
+        if HEADLINE_QUADRANT in edit.quadrants:
+            found = alone.headed("", "hit", "95 %", "edit −")
+            assert found[0] == controls(edit)[0]
+            assert sorted(found) == sorted(controls(edit))
+    rows = Tables(page).headed("expectation", "required", "measured")
+    assert len(rows) == len(report.expectations)
+    for row, item in zip(rows, report.expectations, strict=True):
+        assert item.metric in row[0]
+        assert (item.verdict in row[0]) == (item.verdict != "PASS")
+        required = item.required.replace(">=", "≥").replace("<=", "≤")
+        assert [row[1], row[2], row[4]] == [required, fmt.measured(item.metric, item.measured, item.ci), f"{item.n:,}"]
+    assert report_page(report) == page
 
 
 def test_two_edits_that_meet_say_so(run: Any) -> None:
     both = recipe() | {"edits": [SWAP, {"id": "two", "op": "swap", "from": "city", "to": "pet", "strength": 1.0}]}
     report = verdict(run, both)
-    assert any(edit.together is None or edit.together.interferes for edit in report.edits)
+    assert all(edit.together is not None for edit in report.edits)
+    # One prompt cannot be answered by two relations: each loses what the other wins.
+    assert all(edit.together.interferes for edit in report.edits)
+    assert all(edit.together.difference.value > 0.05 for edit in report.edits)
+
+
+@contextmanager
+def continued_from(off: int) -> Iterator[None]:
+    """Answers go on from a block beside the one that was edited."""
+    from kedit.verification import setting as module
+
+    whole = module.Continuation
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "Continuation", lambda lm, layer: whole(lm, layer + off))
+        yield
+
+
+@contextmanager
+def measured_by_replacement() -> Iterator[None]:
+    """The measured state is decoded from its slots instead of moved by the difference."""
+    from kedit.verification import controls as module
+
+    whole = module.edit_states
+
+    def replaced(setting: Any, work: Any, x: torch.Tensor, covered: Any = None) -> Any:
+        made = whole(setting, work, x, covered)
+        decoded = made.x - x + setting.sae.slot_values(x) @ setting.sae.write_rows
+        return made._replace(x=torch.where(made.any[:, None], decoded, x))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "edit_states", replaced)
+        yield
+
+
+BROKEN_PATHS = {
+    "continuation one block too high": lambda: continued_from(1),
+    "measured by full replacement": measured_by_replacement,
+    "served one block off": off_by_one_layer,
+    "served by full replacement": full_replacement,
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_PATHS)
+def test_a_path_that_measures_something_else_than_the_edit_fails_every_recipe(run: Any, name: str) -> None:
+    """Hits alone would not tell: in so small a model a block more or less costs a few of them."""
+    from kedit.verification import selftest
+
+    with pytest.MonkeyPatch.context() as patch, BROKEN_PATHS[name]():
+        if name == "served one block off":  # imported by name
+            from kedit.editing import edited as module
+
+            patch.setattr(selftest, "edited", module.edited)
+        data = recipe(HITS | {"at_least": 0.0}) | {"verify": {"per_edit": 10, "locality_n": 4}}
+        report = verdict(run, data, replace(run.setting))  # nothing remembered
+    assert (report.verdict, report.exit_code) == ("FAIL", 1)
+    (failed,) = [item for item in report.expectations if item.verdict == "FAIL"]
+    assert (failed.metric, failed.edit) == ("self_test", "one")
+    assert failed.measured > 0.01

@@ -28,7 +28,7 @@ from kedit.ontology.model import Ontology
 from kedit.progress import say
 from kedit.sae.dictionary import AlignedSAE
 from kedit.stages.examples import trained_pairs
-from kedit.verification.measure import swap_rows
+from kedit.verification.evaluating import evaluate_run
 from kedit.verification.setting import Setting
 
 LINEAR: Final = 1.1
@@ -37,6 +37,8 @@ WIDTH, BLOCKS, LAYER = 128, 8, 5
 PROMPTS: Final = (1_000, 2_000, 4_000, 8_000)
 RELATIONS: Final = (4, 8, 16, 32)
 SUBJECTS: Final = 60
+DAMAGE: Final = 50
+"""Prompts and positions on which damage is measured, whatever the size."""
 HOOK_POINTS: Final = (1, 2, 4, 8)
 LATENTS: Final = (1024, 2048, 4096, 8192)
 NOUNS: Final = (
@@ -93,7 +95,7 @@ def measure_scaling(folder: Path, repeat: int = 3) -> dict[str, Any]:
         "axes": [axis.document() for axis in axes],
         "notes": [
             "exponent: slope of the line through the logarithms; 1 is linear",
-            f"relations: prompts and slots made, every prompt read, swaps sampled and answered; {SUBJECTS} subjects each",
+            f"relations: prompts and slots made, every prompt read, the run evaluated; {SUBJECTS} subjects each",
         ],
     }
 
@@ -162,11 +164,15 @@ def _relations_axis(folder: Path, repeat: int) -> Axis:
             texts = lm.encode_batch([prompt.text for prompt in prompts.prompts])
             x = capture_decisions(lm, texts, [prompt.carrier for prompt in prompts.prompts], (LAYER,))[LAYER]
             states = dict(zip((prompt.id for prompt in prompts.prompts), x, strict=True))
-            return len(swap_rows(_setting(_World(ontology, slots, prompts, lm), states), controls=("noop", "random_direction")))
+            setting = _setting(_World(ontology, slots, prompts, lm), states)
+            evaluated = evaluate_run(
+                setting, controls=("noop", "random_direction"), null_latents=0, locality_n=DAMAGE, neutral_n=DAMAGE
+            )
+            return len(evaluated.rows)
 
         return do
 
-    return _axis("relations", "prompts to swaps", RELATIONS, work, repeat)
+    return _axis("relations", "prompts to evaluation", RELATIONS, work, repeat)
 
 
 def _setting(world: _World, states: dict[str, torch.Tensor]) -> Setting:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from kedit.editing.recipe import OPERATIONS, Expectation, KlStrength, OwnPrompt, Recipe, Scope, Subjects, Verify, problems
+from kedit.editing.problems import problems
+from kedit.editing.recipe import OPERATIONS, Expectation, KlStrength, OwnPrompt, Recipe, Scope, Subjects, Verify
 from kedit.errors import InputError, Place, did_you_mean, nearest
 from kedit.yaml import Location, dotted, read_yaml
 

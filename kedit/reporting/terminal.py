@@ -17,6 +17,7 @@ from rich.tree import Tree
 from kedit.editing.metric_names import EXTRA_CONTROLS, HEADLINE_QUADRANT
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
+from kedit.reporting.control_tables import competitors_table, controls_table
 from kedit.reporting.scope import own_prompts_lines, read_back_line, scope_table
 from kedit.verification.figures import Knowledge, Rate, SwapQuadrant
 from kedit.verification.report import EditResult, Evaluation, Report, RunInfo
@@ -40,7 +41,7 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
     ]
     if swap.quadrants:
         title = "Swap: the answer becomes that of another relation"
-        controls = tables.controls_table({"edit": (headline, evaluation.controls)}) if evaluation.controls else None
+        controls = controls_table({"edit": (headline, evaluation.controls)}) if evaluation.controls else None
         parts += [
             _together(tables.swap_table(swap.quadrants, title=title), tables.outcome_legend()),
             beside(tables.pair_matrix(swap.pairs) if swap.pairs else None, controls),
@@ -90,13 +91,13 @@ def _compared(report: Report, compared: Mapping[str, Any]) -> list[RenderableTyp
     asked_for = any(name in edit.controls for edit in report.edits for name in EXTRA_CONTROLS)
     alone = len(report.edits) == 1 and any(row.curve for cells in report.edits[0].controls.values() for row in cells.values())
     if not (asked_for or alone):
-        controls = tables.controls_table(compared) if compared else None
+        controls = controls_table(compared) if compared else None
         return [controls, damage] if len(compared) > 1 else [beside(controls, damage)]
     wide = []
     for edit in report.edits:
         if edit.controls:
             hit = edit.quadrants.get(HEADLINE_QUADRANT)
-            wide.append(tables.competitors_table(hit, edit.strength, edit.forced_kl, edit.controls))
+            wide.append(competitors_table(hit, edit.strength, edit.forced_kl, edit.controls))
     return [*wide, damage]
 
 

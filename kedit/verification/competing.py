@@ -19,11 +19,12 @@ from kedit.editing.reach import competes
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.errors import InputError
 from kedit.verification.applying import applied
-from kedit.verification.controls import Arm, moved
+from kedit.verification.controls import Arm
 from kedit.verification.figures import Control, CurvePoint
 from kedit.verification.items import Item
 from kedit.verification.measure import measure
 from kedit.verification.metrics import control_summary, estimate
+from kedit.verification.moving import moved
 from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import EQUAL_DAMAGE, SwapRow
 from kedit.verification.setting import Setting

@@ -13,7 +13,7 @@ from kedit.lm.reading import Reads
 from kedit.verification.applying import Applied
 from kedit.verification.controls import STATE_CONTROLS, Arm, Context, Proposed, live_latents, propose
 from kedit.verification.generating import Batch, base_texts, batches, edited_texts, merged
-from kedit.verification.items import Cap, Item, Sample, sample_items
+from kedit.verification.items import Item, Sample
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.rows import make_row, reads_of
 from kedit.verification.setting import Setting
@@ -26,28 +26,6 @@ ALL_CONTROLS: Final = (*STATE_CONTROLS, *KNOWLEDGE_CONTROLS)
 PER_PAIR: Final[Mapping[str, int | None]] = {HEADLINE_QUADRANT: None, **{q: 30 for q in QUADRANTS if q != HEADLINE_QUADRANT}}
 CONTROLS_PER_PAIR: Final = 30
 NULL_LATENTS: Final = 99
-
-
-def swap_rows(
-    setting: Setting,
-    pairs: Iterable[tuple[str, str]] | None = None,
-    quadrants: Sequence[str] = QUADRANTS,
-    *,
-    controls: Sequence[str] = (),
-    per_pair: Cap = PER_PAIR,
-    control_quadrants: Sequence[str] = (HEADLINE_QUADRANT,),
-    controls_per_pair: int | None = CONTROLS_PER_PAIR,
-    strengths: Sequence[float | None] = (None,),
-    seed: int = 0,
-) -> list[SwapRow]:
-    """Rows of the swaps of ordered pairs (default: all) at each strength, and of `controls` on the same prompts.
-
-    `quadrants` may be ("validation",): validation carriers x validation subjects.
-    """
-    edits = [setting.swap(*pair) for pair in (setting.pairs if pairs is None else pairs)]
-    sample = sample_items(setting, edits, quadrants=quadrants, cap=per_pair, seed=seed)
-    arms = {Arm(EDIT, strength): sample.items for strength in strengths}
-    return measure(setting, arms | control_arms(sample, controls, control_quadrants, controls_per_pair), seed=seed)
 
 
 def control_arms(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -179,6 +178,8 @@ class EditResult(Model):
     together: Interference | None = None
     """None where the recipe has one edit."""
     transcripts: tuple[Transcript, ...] = ()
+    self_test_kl: Number = None
+    """Largest KL, in nats, between the edited model's first answer token and that of the path that everything was measured on."""
     notes: tuple[str, ...] = ()
 
 
@@ -233,14 +234,3 @@ class Report(Document):
 def exit_code(verdict: VerdictName, allow_unverified: bool = False) -> int:
     """0 for PASS, and for UNVERIFIED where that was allowed; else 1."""
     return 0 if verdict == "PASS" or (verdict == "UNVERIFIED" and allow_unverified) else 1
-
-
-DOCUMENTS: Final[dict[str, type[Document]]] = {"kedit.evaluation/1": Evaluation, "kedit.report/1": Report}
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """JSON Schema of a document by its schema name, e.g. `kedit.report/1`."""
-    if name not in DOCUMENTS:
-        raise InputError(f"unknown schema {name!r}", advice=f"Known: {', '.join(DOCUMENTS)}.")
-    schema: dict[str, Any] = json.loads(json.dumps(DOCUMENTS[name].model_json_schema(by_alias=True, mode="serialization")))
-    return {"$id": f"https://w3id.org/kedit/schema/{name}", **schema}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS, RUN_METRICS
@@ -68,7 +69,9 @@ def verify_recipe(
         locality = around.locality()
     numbers += run_numbers(setting, resolved.expect, options.seed)
     rows = {name: one.rows for name, one in measured.items()}
-    verdict = judge(resolved.expect, Measurements(rows, numbers, options.seed), allow_unverified=allow_unverified)
+    judged = judge(resolved.expect, Measurements(rows, numbers, options.seed), allow_unverified=allow_unverified)
+    broken = tuple(one.self_test.judged(name) for name, one in measured.items() if not one.self_test.passed)
+    verdict = replace(judged, expectations=(*judged.expectations, *broken))
     report = Report(
         schema="kedit.report/1",
         recipe=resolved.name,

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import torch
 
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import HEADLINE_QUADRANT, OPERATOR_CONTROLS, QUADRANTS
-from kedit.editing.recipe import Expectation
+from kedit.editing.reach import control_quadrants
 from kedit.editing.resolving import ResolvedEdit, ResolvedRecipe
 from kedit.lm.model import hook_point
 from kedit.verification.applying import Applied, Scopes, applied, edit_states
 from kedit.verification.competing import Rival, rival_arms, rival_figures, rivals_of, told_apart
 from kedit.verification.controls import TOGETHER, Arm
 from kedit.verification.evaluating import fired_gate, with_p_value
-from kedit.verification.figures import Difference, Gate, Interference
+from kedit.verification.figures import Control, Difference, Gate, Interference, OwnPrompts
 from kedit.verification.fluency import FLUENCY, fluency
 from kedit.verification.fluency import Measure as Written
 from kedit.verification.items import Item, Sample, sample_items
-from kedit.verification.locality import damage
+from kedit.verification.locality import Damage, damage
 from kedit.verification.measure import control_arms, latent_p_value, measure
 from kedit.verification.metrics import counts, paired_difference, rate, select, swap_summary
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.own_prompts import own_prompts
 from kedit.verification.report import EditResult, Transcript
+from kedit.verification.selftest import SelfTest, self_test
 from kedit.verification.setting import Setting, states_of
 from kedit.verification.statistics import EMPTY, NAN, Estimate
 from kedit.verification.strengths import Settled
@@ -55,6 +56,21 @@ class EditMeasured(NamedTuple):
     rows: list[SwapRow]
     gates: dict[str, Gate]
     numbers: list[Measured]
+    self_test: SelfTest
+
+
+class _Figures(NamedTuple):
+    """What was measured of one edit, before it is put together."""
+
+    rows: list[SwapRow]
+    controls: dict[str, dict[str, Control]]
+    forced_kl: float | None
+    around: Damage
+    written: Written | None
+    own: tuple[OwnPrompts, list[SwapRow], list[Measured]] | None
+    together: Interference | None
+    transcripts: tuple[Transcript, ...]
+    self_test: SelfTest
 
 
 def measure_edit(
@@ -82,7 +98,27 @@ def measure_edit(
     gates = dict(sample.gates)
     if edit.op == "suppress":
         rows, gates["answered_before"] = answered_before(rows)
-    work = applied(setting, [edit], edit.id)
+    figures = _figures(setting, edit, resolved, sample, rows, rivals, extent, several=together is not None)
+    if figures.written is not None:
+        gates["went_on"] = figures.written.gate
+    result = _result(setting, edit, settled, figures, tuple(_notes(edit, settled, rivals, figures.written)))
+    everything = [*rows, *(figures.own[1] if figures.own else ())]
+    return EditMeasured(result, everything, gates | fired_gate(rows), _numbers(edit.id, figures), figures.self_test)
+
+
+def _figures(
+    setting: Setting,
+    edit: ResolvedEdit,
+    resolved: ResolvedRecipe,
+    sample: Sample,
+    rows: list[SwapRow],
+    rivals: Mapping[str, Rival],
+    extent: Extent,
+    *,
+    several: bool,
+) -> _Figures:
+    """What is made of an edit's rows, and what is measured around them."""
+    options, work = resolved.verify, applied(setting, [edit], edit.id)
     around = damage(
         setting, [work], n=options.locality_n, neutral_n=extent.neutral_n, protect=resolved.protect, seed=options.seed
     )
@@ -91,20 +127,35 @@ def measure_edit(
     if extent.null_latents and "random_latent" in shown and edit.steps == "prompt":
         p_value = latent_p_value(setting, headline, latents=extent.null_latents, seed=options.seed)
         shown["random_latent"] = with_p_value(shown["random_latent"], p_value)
-    own = own_prompts(setting, edit, resolved.prompts, options.seed)
-    written = fluency(setting, work, headline, seed=options.seed)
-    if written is not None:
-        gates["went_on"] = written.gate
-    both = interference(rows, options.seed) if together is not None else None
-    numbers = [
-        *around.numbers(edit.id),
-        *(written.numbers if written else (Measured(metric, EMPTY, edit=edit.id) for metric in FLUENCY)),
-        _interference_number(both, edit.id),
+    return _Figures(
+        rows=rows,
+        controls={name: control for name, control in shown.items() if name != TOGETHER},
+        forced_kl=cost,
+        around=around,
+        written=fluency(setting, work, headline, seed=options.seed),
+        own=own_prompts(setting, edit, resolved.prompts, options.seed),
+        together=interference(rows, options.seed) if several else None,
+        transcripts=transcripts(setting, work, rows, sample),
+        self_test=self_test(setting, edit, headline or sample.items),
+    )
+
+
+def _numbers(edit: str, figures: _Figures) -> list[Measured]:
+    """What expectations may be held against, beside the rows."""
+    written, own = figures.written, figures.own
+    return [
+        *figures.around.numbers(edit),
+        *(written.numbers if written else (Measured(metric, EMPTY, edit=edit) for metric in FLUENCY)),
+        _interference_number(figures.together, edit),
         *(own[2] if own else ()),
     ]
+
+
+def _result(setting: Setting, edit: ResolvedEdit, settled: Settled, figures: _Figures, notes: tuple[str, ...]) -> EditResult:
+    """The edit's block of the report."""
     curie = setting.ontology.curie
-    swap = swap_summary([row for row in rows if row.control in (EDIT, "majority")], names=curie)
-    result = EditResult.model_validate(
+    swap = swap_summary([row for row in figures.rows if row.control in (EDIT, "majority")], names=curie)
+    return EditResult.model_validate(
         _terms(edit, curie)
         | {
             "hook_point": hook_point(setting.sae.layer),
@@ -112,20 +163,20 @@ def measure_edit(
             "strength_how": settled.how,
             "quadrants": swap.quadrants,
             "pairs": swap.pairs,
-            "controls": {name: control for name, control in shown.items() if name != TOGETHER},
-            "locality": around.locality(),
-            "forced_kl": cost,
+            "controls": figures.controls,
+            "locality": figures.around.locality(),
+            "forced_kl": figures.forced_kl,
             "curve": settled.curve,
             "curve_on": settled.curve_on,
             "plateau": settled.plateau,
-            "fluency": written.fluency if written else None,
-            "own_prompts": own[0] if own else None,
-            "together": both,
-            "transcripts": transcripts(setting, work, rows, sample),
-            "notes": tuple(_notes(edit, settled, rivals, written)),
+            "fluency": figures.written.fluency if figures.written else None,
+            "own_prompts": figures.own[0] if figures.own else None,
+            "together": figures.together,
+            "transcripts": figures.transcripts,
+            "self_test_kl": figures.self_test.kl,
+            "notes": notes,
         }
     )
-    return EditMeasured(result, [*rows, *(own[1] if own else ())], gates | fired_gate(rows), numbers)
 
 
 def _notes(edit: ResolvedEdit, settled: Settled, rivals: Mapping[str, Rival], written: Written | None) -> Iterator[str]:
@@ -153,7 +204,7 @@ def _arms(
     edit: ResolvedEdit, resolved: ResolvedRecipe, sample: Sample, together: Applied | None, rivals: Mapping[str, Rival]
 ) -> Mapping[Arm, Sequence[Item]]:
     """The edit on all items, its controls on the known ones of the quadrants that need them."""
-    quadrants = _control_quadrants(edit, resolved.expect)
+    quadrants = control_quadrants(edit, resolved.expect)
     fixed = [name for name in OPERATOR_CONTROLS[edit.op] if name not in rivals]
     arms: dict[Arm, Sequence[Item]] = {
         Arm(EDIT): sample.items,
@@ -165,16 +216,6 @@ def _arms(
     if edit.op == "suppress":  # what is not answered without the edit cannot be taken away
         arms[Arm("noop")] = sample.items
     return arms
-
-
-def _control_quadrants(edit: ResolvedEdit, expect: Iterable[Expectation]) -> tuple[str, ...]:
-    """The headline quadrant, and those for which an expectation needs a control."""
-    needed = {
-        expectation.on
-        for expectation in expect
-        if (expectation.versus or expectation.metric == "direct_ask") and expectation.edit in (None, edit.id)
-    }
-    return tuple(name for name in QUADRANTS if name == HEADLINE_QUADRANT or name in needed)
 
 
 def answered_before(rows: Sequence[SwapRow]) -> tuple[list[SwapRow], Gate]:

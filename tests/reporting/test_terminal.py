@@ -46,7 +46,8 @@ def test_evaluation_shows_every_block(evaluation_text):
 def test_report_shows_verdict_and_exit_code(report_text):
     assert "✗ FAIL  3 of 4 expectations met · exit code 1" in report_text
     assert "hit capital-to-language versus diff_means" in report_text
-    assert "versus trained_vector at equal damage" in report_text
+    assert "versus trained_vector" in report_text
+    assert "equal damage" in report_text
     assert "0.031 [0.020, 0.040]" in report_text
     assert "not measured" in report_text
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kedit.errors import InputError
-from kedit.verification.comparing import change, compare
+from kedit.verification.changes import change
+from kedit.verification.comparing import compare
 from kedit.verification.metrics import control_summary, paired_difference, swap_summary
 from kedit.verification.outcomes import SwapRow, save_rows
 from kedit.verification.report import EditResult, Evaluation, JudgedExpectation, Protocol, Report, ReportProtocol, RunInfo

@@ -20,9 +20,10 @@ from kedit.verification.competing import (
     rivals_of,
     told_apart,
 )
-from kedit.verification.controls import Arm, moved
+from kedit.verification.controls import Arm
 from kedit.verification.items import sample_items
 from kedit.verification.measure import measure
+from kedit.verification.moving import moved
 from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import EDIT, EQUAL_DAMAGE
 from kedit.verification.strengths import settle_edit, spending

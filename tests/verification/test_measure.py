@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from kedit.editing.edited import edited
+from kedit.editing.metric_names import QUADRANTS
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import ResolvedRecipe, resolve
 from kedit.lm.knowledge import Modal
 from kedit.verification.controls import Arm, Context, donor_states, propose, wrong_edit
 from kedit.verification.generating import batches
 from kedit.verification.items import sample_items
-from kedit.verification.measure import ALL_CONTROLS, latent_p_value, measure, swap_rows
+from kedit.verification.measure import ALL_CONTROLS, CONTROLS_PER_PAIR, PER_PAIR, control_arms, latent_p_value, measure
 from kedit.verification.metrics import paired_difference, select
 from kedit.verification.outcomes import EDIT
 from kedit.verification.setting import VALIDATION
@@ -22,6 +23,13 @@ from kedit.verification.setting import VALIDATION
 EX = "https://example.org/places#"
 HEADLINE = "unseen_template_unseen_subject"
 PAIRS = [(EX + "hasCapital", EX + "hasLanguage"), (EX + "hasContinent", EX + "hasCapital")]
+
+
+def swap_rows(setting, pairs, quadrants=QUADRANTS, *, controls=(), strengths=(None,)):
+    """Rows of the swaps of ordered pairs at each strength, and of controls on the headline's prompts."""
+    sample = sample_items(setting, [setting.swap(*pair) for pair in pairs], quadrants=quadrants, cap=PER_PAIR)
+    arms = {Arm(EDIT, strength): sample.items for strength in strengths}
+    return measure(setting, arms | control_arms(sample, controls, (HEADLINE,), CONTROLS_PER_PAIR))
 
 
 def generate(setting, edit, text, length=8):

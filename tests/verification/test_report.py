@@ -12,7 +12,7 @@ from kedit.editing.metric_names import QUADRANTS
 from kedit.errors import InputError
 from kedit.verification.figures import Quadrant
 from kedit.verification.metrics import control_summary, swap_summary
-from kedit.verification.report import EditResult, Evaluation, Protocol, Report, ReportProtocol, RunInfo, exit_code, json_schema
+from kedit.verification.report import EditResult, Evaluation, Protocol, Report, ReportProtocol, RunInfo, exit_code
 
 
 @pytest.fixture
@@ -100,21 +100,8 @@ def test_strict_and_frozen(evaluation, tmp_path):
         Evaluation.load(tmp_path / "missing.json")
 
 
-@pytest.mark.parametrize("name", ["kedit.evaluation/1", "kedit.report/1"])
-def test_schemas(name):
-    schema = json_schema(name)
-    assert schema["$id"].endswith(name)
-    assert "schema" in schema["properties"]
-    assert schema["additionalProperties"] is False
-
-
 def test_one_list_of_quadrants():
     assert get_args(Quadrant) == QUADRANTS
-
-
-def test_unknown_schema():
-    with pytest.raises(InputError, match="unknown schema"):
-        json_schema("kedit.nothing/1")
 
 
 @pytest.mark.parametrize(
