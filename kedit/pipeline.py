@@ -11,6 +11,7 @@ from kedit.config import AlignConfig
 from kedit.editing import load_recipe
 from kedit.editing.plan import run_folder
 from kedit.files import atomic
+from kedit.machine import metered
 from kedit.progress import say
 from kedit.stages import asked, inspecting, probing
 from kedit.stages.aligned import AlignedRun, AnyRecipe
@@ -38,24 +39,27 @@ def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: 
     `model`: one that is already loaded, in place of the configuration's name. `activations`: those of another run on the same
     prompts, to be used here too. InputError, before any long work, for what cannot be aligned.
     """
-    inputs = Inputs(cfg)
-    source = ModelSource(cfg, model)
-    source.check()
-    with open_job(inputs, source) as job:
-        if activations is not None:
-            _share(activations, job.file("activations"))
-        keep_ontology(job)
-        bind_slots(job)
-        make_prompts(job)
-        settle_model(job)
-        know(job)
-        choose_layer(job)
-        pretrain_dictionary(job)
-        train_slots(job)
-        train_baselines(job)
-        evaluate(job)
-        say(f"Done: {job.run.path}" if job.ran else f"Nothing to do: {job.run.path} is up to date.")
-    return AlignedRun(cfg.run_directory(), model=model, device=cfg.device)
+    with metered() as spent:
+        inputs = Inputs(cfg)
+        source = ModelSource(cfg, model)
+        source.check()
+        with open_job(inputs, source) as job:
+            if activations is not None:
+                _share(activations, job.file("activations"))
+            keep_ontology(job)
+            bind_slots(job)
+            make_prompts(job)
+            settle_model(job)
+            know(job)
+            choose_layer(job)
+            pretrain_dictionary(job)
+            train_slots(job)
+            train_baselines(job)
+            evaluate(job)
+            say(f"Done: {job.run.path}" if job.ran else f"Nothing to do: {job.run.path} is up to date.")
+    run = AlignedRun(cfg.run_directory(), model=model, device=cfg.device)
+    run.costs = inspecting.costs(run.manifest, job.ran, spent)
+    return run
 
 
 def _share(activations: Path, own: Path) -> None:

@@ -70,3 +70,10 @@ def test_quadrant():
 )
 def test_durations(seconds, shown):
     assert fmt.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(None, "–"), (512, "0 KiB"), (2048, "2 KiB"), (480 << 20, "480 MiB"), (3 << 30, "3.0 GiB")]
+)
+def test_sizes(count, shown):
+    assert fmt.size(count) == shown
