@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kedit.config import AlignConfig as AlignConfig
+    from kedit.lm.activations import Activations as Activations
+    from kedit.lm.activations import load_activations as load_activations
     from kedit.lm.model import LanguageModel as LanguageModel
     from kedit.ontology import load_ontology as load_ontology
     from kedit.pipeline import align as align
@@ -18,13 +20,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Activations": "kedit.lm.activations",
     "AlignConfig": "kedit.config",
     "LanguageModel": "kedit.lm.model",
     "align": "kedit.pipeline",
+    "load_activations": "kedit.lm.activations",
     "load_ontology": "kedit.ontology",
     "load_run": "kedit.pipeline",
 }
-__all__ = ["AlignConfig", "LanguageModel", "__version__", "align", "load_ontology", "load_run"]
+__all__ = [
+    "Activations",
+    "AlignConfig",
+    "LanguageModel",
+    "__version__",
+    "align",
+    "load_activations",
+    "load_ontology",
+    "load_run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,10 +13,10 @@ LOCK = ".lock"
 
 
 class DirectoryLock:
-    """An advisory lock on `.lock`. The system drops it when its process dies, so that no lock is ever stale."""
+    """An advisory lock on `.lock`, or another file. The system drops it when its process dies, so that no lock is ever stale."""
 
-    def __init__(self, path: Path) -> None:
-        self._stream: IO[str] | None = (path / LOCK).open("a+", encoding="utf-8")
+    def __init__(self, path: Path, name: str = LOCK) -> None:
+        self._stream: IO[str] | None = (path / name).open("a+", encoding="utf-8")
         if not _try_lock(self._stream):
             self._stream.seek(0)
             holder = self._stream.read().strip() or "unknown"

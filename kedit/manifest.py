@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from kedit.config import wording
 from kedit.errors import InputError, Place, did_you_mean
+from kedit.machine import Spent
 
 MANIFEST = "run.json"
 SCHEMA = "kedit.run/1"
@@ -51,7 +53,7 @@ class StageRecord(_Frozen):
 
 
 class Manifest(_Frozen):
-    """`run.json`. Everything but `timing` is the same for the same inputs on the same machine and versions."""
+    """`run.json`. All but `timing`, `memory` and `gpu_memory` is the same for the same inputs, machine and versions."""
 
     schema_: Literal["kedit.run/1"] = Field("kedit.run/1", alias="schema")
     ontology: OntologyId
@@ -63,12 +65,33 @@ class Manifest(_Frozen):
     """Batch sizes, threads and the like that were chosen automatically, to be used again."""
     stages: dict[str, StageRecord] = {}
     timing: dict[str, float] = {}
-    """Stage -> seconds of its last run."""
+    """Stage, or part of one (`Run.part`) that is not counted in it -> seconds of its last run."""
+    memory: dict[str, int] = {}
+    """The same -> the most bytes that the process held meanwhile, where the system tells."""
+    gpu_memory: dict[str, int] = {}
+    """The same -> the most bytes of tensors on GPUs, where any were used."""
 
     @property
     def wording(self) -> dict[str, Any]:
         """How the run's ontology.ttl is read: keyword arguments of `load_ontology`."""
         return wording(self.config)
+
+    def spent(self, name: str, spent: Spent) -> dict[str, Any]:
+        """The blocks on time and memory with those of one more stage."""
+        known = {"timing": round(spent.seconds, 3), "memory": spent.memory, "gpu_memory": spent.gpu_memory}
+        found: dict[str, Any] = {}
+        for block, value in known.items():
+            others = {other: kept for other, kept in getattr(self, block).items() if other != name}
+            found[block] = others if value is None else {**others, name: value}
+        return found
+
+
+def stale(stages: Mapping[str, StageRecord], begun: str) -> dict[str, StageRecord]:
+    """The records while `begun` runs again: it and all that come after it are stale."""
+    stale = {begun}
+    while more := {name for name, record in stages.items() if name not in stale and stale.intersection(record.after)}:
+        stale |= more
+    return {name: record.model_copy(update={"status": "stale"}) if name in stale else record for name, record in stages.items()}
 
 
 def read_manifest(path: Path) -> Manifest:

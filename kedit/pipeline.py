@@ -11,8 +11,9 @@ from kedit.config import AlignConfig
 from kedit.editing import load_recipe
 from kedit.editing.plan import run_folder
 from kedit.files import atomic
+from kedit.machine import metered
 from kedit.progress import say
-from kedit.stages import asked, inspecting, probing
+from kedit.stages import asked, capturing, inspecting, probing
 from kedit.stages.aligned import AlignedRun, AnyRecipe
 from kedit.stages.asking import know
 from kedit.stages.dictionary import pretrain_dictionary
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from kedit.verification.inspection import Inspection
     from kedit.verification.report import Report
 
-__all__ = ["AlignedRun", "align", "ask", "dry_run", "inspect", "load_run", "probe", "verify"]
+__all__ = ["AlignedRun", "align", "ask", "capture", "dry_run", "inspect", "load_run", "merge", "probe", "verify"]
 
 
 def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: Path | None = None) -> AlignedRun:
@@ -38,24 +39,27 @@ def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: 
     `model`: one that is already loaded, in place of the configuration's name. `activations`: those of another run on the same
     prompts, to be used here too. InputError, before any long work, for what cannot be aligned.
     """
-    inputs = Inputs(cfg)
-    source = ModelSource(cfg, model)
-    source.check()
-    with open_job(inputs, source) as job:
-        if activations is not None:
-            _share(activations, job.file("activations"))
-        keep_ontology(job)
-        bind_slots(job)
-        make_prompts(job)
-        settle_model(job)
-        know(job)
-        choose_layer(job)
-        pretrain_dictionary(job)
-        train_slots(job)
-        train_baselines(job)
-        evaluate(job)
-        say(f"Done: {job.run.path}" if job.ran else f"Nothing to do: {job.run.path} is up to date.")
-    return AlignedRun(cfg.run_directory(), model=model, device=cfg.device)
+    with metered() as spent:
+        inputs = Inputs(cfg)
+        source = ModelSource(cfg, model)
+        source.check()
+        with open_job(inputs, source) as job:
+            if activations is not None:
+                _share(activations, job.file("activations"))
+            keep_ontology(job)
+            bind_slots(job)
+            make_prompts(job)
+            settle_model(job)
+            know(job)
+            choose_layer(job)
+            pretrain_dictionary(job)
+            train_slots(job)
+            train_baselines(job)
+            evaluate(job)
+            say(f"Done: {job.run.path}" if job.ran else f"Nothing to do: {job.run.path} is up to date.")
+    run = AlignedRun(cfg.run_directory(), model=model, device=cfg.device)
+    run.costs = inspecting.costs(run.manifest, job.ran, spent)
+    return run
 
 
 def _share(activations: Path, own: Path) -> None:
@@ -105,6 +109,24 @@ def inspect(run: Path | str, *, slot: str | None = None) -> Inspection:
 def probe(cfg: AlignConfig) -> dict[str, Any]:
     """What a model knows of an ontology."""
     return probing.probe(cfg)
+
+
+def capture(
+    cfg: AlignConfig,
+    out: Path,
+    *,
+    layers: Sequence[int] = (),
+    shard: tuple[int, int] = (1, 1),
+    window: int | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """States of an ontology's prompts, or a shard of them, to a folder; by default at the hook points that `align` would try."""
+    return capturing.capture(cfg, out, layers=layers, shard=shard, window=window, threads=threads)
+
+
+def merge(folders: Sequence[Path], out: Path) -> dict[str, Any]:
+    """One folder of captured states from those that shards made."""
+    return capturing.merge(folders, out)
 
 
 def dry_run(cfg: AlignConfig) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,8 @@ from pydantic import JsonValue
 from kedit.errors import InputError, KeditError
 from kedit.files import digest, sha256_file, write_json
 from kedit.locks import LOCK, DirectoryLock
-from kedit.manifest import MANIFEST, Manifest, ModelId, OntologyId, StageRecord, read_manifest
+from kedit.machine import metered
+from kedit.manifest import MANIFEST, Manifest, ModelId, OntologyId, StageRecord, read_manifest, stale
 
 __all__ = ["LAYOUT", "Manifest", "ModelId", "OntologyId", "Run", "Stage", "StageRecord"]
 
@@ -52,6 +52,8 @@ class Run:
         self.path = path
         self.manifest = manifest
         self._lock = lock
+        self._apart = 0.0
+        """Seconds of parts in the stage that is under way."""
 
     @property
     def name(self) -> str:
@@ -104,6 +106,8 @@ class Run:
                 chosen=old.chosen if old else {},
                 stages=old.stages if old else {},
                 timing=old.timing if old else {},
+                memory=old.memory if old else {},
+                gpu_memory=old.gpu_memory if old else {},
             )
             run = cls(path, manifest, lock)
             run._save()
@@ -147,16 +151,28 @@ class Run:
         reason = self._why(record, key, version, outputs)
         stage = Stage(self.path, bool(reason), reason, outputs)
         if reason:
-            self._set_stages(_stale(self.manifest.stages, name))
-        started = time.monotonic()
-        yield stage
+            self._set_stages(stale(self.manifest.stages, name))
+        self._apart = 0.0
+        with metered() as spent:
+            yield stage
         if reason:
             now = StageRecord(input_hash=key, version=version, after=tuple(after), outputs=self._hashes(name, stage.outputs))
-            timing = {**self.manifest.timing, name: round(time.monotonic() - started, 3)}
-            self._set_stages({**self.manifest.stages, name: now}, timing)
+            spent.seconds -= self._apart
+            self._set_stages({**self.manifest.stages, name: now}, self.manifest.spent(name, spent))
             self._remove_orphans(record)
         elif record and record.status != "done":
             self._set_stages({**self.manifest.stages, name: record.model_copy(update={"status": "done"})})
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Work whose time is told apart from that of the stage that needs it first; a run open for reading records none."""
+        with metered() as spent:
+            yield
+        if self._lock is None:
+            return
+        self._apart += spent.seconds
+        self.manifest = self.manifest.model_copy(update=self.manifest.spent(name, spent))
+        self._save()
 
     def _hashes(self, name: str, outputs: Sequence[str]) -> dict[str, str]:
         found = {relative: _hash(_inside(self.path, relative)) for relative in sorted(set(outputs))}
@@ -213,21 +229,12 @@ class Run:
         if self._lock is None:
             raise KeditError(f"the run {self.path} is open for reading only")
 
-    def _set_stages(self, stages: Mapping[str, StageRecord], timing: Mapping[str, float] | None = None) -> None:
-        update = {"stages": dict(stages), "timing": dict(timing or self.manifest.timing)}
-        self.manifest = self.manifest.model_copy(update=update)
+    def _set_stages(self, stages: Mapping[str, StageRecord], spent: Mapping[str, Any] | None = None) -> None:
+        self.manifest = self.manifest.model_copy(update={"stages": dict(stages), **(spent or {})})
         self._save()
 
     def _save(self) -> None:
         _save(self.path, self.manifest)
-
-
-def _stale(stages: Mapping[str, StageRecord], begun: str) -> dict[str, StageRecord]:
-    """The records while `begun` runs again: it and all that come after it are stale."""
-    stale = {begun}
-    while more := {name for name, record in stages.items() if name not in stale and stale.intersection(record.after)}:
-        stale |= more
-    return {name: record.model_copy(update={"status": "stale"}) if name in stale else record for name, record in stages.items()}
 
 
 def _plain(value: Any) -> Any:

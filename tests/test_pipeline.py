@@ -22,10 +22,11 @@ def ontology(tmp_path: Path) -> Path:
 
 
 def files(run: Path) -> dict[str, bytes]:
-    """Every file of a run but the lock and the cache; `run.json` without its timing."""
+    """Every file of a run but the lock and the cache; `run.json` without its timing and memory."""
     found = {str(p.relative_to(run)): p.read_bytes() for p in run.rglob("*") if p.is_file() and p.name != ".lock"}
     manifest = json.loads(found["run.json"])
-    manifest.pop("timing")
+    for block in ("timing", "memory", "gpu_memory"):
+        manifest.pop(block)
     found["run.json"] = json.dumps(manifest).encode()
     return {name: data for name, data in found.items() if not name.startswith("activations/")}
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,12 @@ class Toy:
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """All bytes of a run, without its timing."""
+    """All bytes of a run, without its timing and memory."""
     found: dict[str, Any] = {str(f.relative_to(path)): f.read_bytes() for f in sorted(path.rglob("*")) if f.is_file()}
     manifest = json.loads(found.pop("run.json"))
     assert set(manifest.pop("timing")) == set(manifest["stages"])
+    assert set(manifest.pop("memory")) <= set(manifest["stages"])
+    assert manifest.pop("gpu_memory") == {}
     return {**found, "run.json": json.dumps(manifest)}
 
 
@@ -364,3 +367,35 @@ def test_killed_while_overwriting_leaves_no_wrong_run(tmp_path: Path, monkeypatc
     assert half.manifest.stages == {}
     opened(tmp_path, overwrite=True, **other).close()
     assert not (tmp_path / "sae").exists()
+
+
+def test_a_part_is_timed_apart_from_its_stage(tmp_path: Path) -> None:
+    with opened(tmp_path / "r") as run:
+        with run.stage("a", {}, 1):
+            with run.part("reading"):
+                time.sleep(0.2)
+        timing = run.manifest.timing
+        assert timing["a"] < 0.2 <= timing["reading"]
+        assert "reading" not in run.manifest.stages
+        with run.stage("b", {}, 1):
+            time.sleep(0.01)
+        assert run.manifest.timing["b"] >= 0.01
+        memory = run.manifest.memory
+    if sys.platform == "linux":
+        assert set(memory) == {"a", "reading", "b"}
+        assert memory["a"] >= memory["reading"] > 2**20
+    before = (tmp_path / "r" / "run.json").read_bytes()
+    with Run.open(tmp_path / "r").part("reading"):
+        pass
+    assert (tmp_path / "r" / "run.json").read_bytes() == before
+
+
+def test_runs_of_versions_that_kept_no_memory_go_on(tmp_path: Path) -> None:
+    Toy(tmp_path / "r").run()
+    path = tmp_path / "r" / "run.json"
+    manifest = json.loads(path.read_text())
+    for block in ("memory", "gpu_memory"):
+        del manifest[block]
+    path.write_text(json.dumps(manifest))
+    assert Run.open(tmp_path / "r").manifest.memory == {}
+    assert Toy(tmp_path / "r").run() == []

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from kedit.bench.floors import timed
-from kedit.bench.report import Result, peak_memory
-from kedit.machine import fast_training
+from kedit.bench.report import Result
+from kedit.machine import fast_training, peak_memory
 from kedit.sae.pretrain import Training, initial
 from kedit.sae.sparse import Weights, sparse_step
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kedit.bench.floors import Costs, Peak, Timed, costs_of, keys_seen, median, timed
-from kedit.bench.report import Result, peak_memory
+from kedit.bench.report import Result
 from kedit.bench.workload import Workload
 from kedit.lm.capture import ROWS_PER_BATCH, capture_decisions
 from kedit.lm.continuation import padded_behind, shared_tokens
@@ -22,6 +22,7 @@ from kedit.lm.hooks import residual_hook
 from kedit.lm.knowledge import Knowledge
 from kedit.lm.reading import Reads, answer_limit, batches_by_carrier
 from kedit.lm.swaps import Swap, SwapData
+from kedit.machine import peak_memory
 from kedit.sae.control import answer_loss, swap_delta, train_control, write_rows
 from kedit.sae.dictionary import AlignedSAE
 from kedit.verification.generating import PROMPTS_PER_BATCH, batches, edited_answers

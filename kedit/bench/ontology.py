@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from kedit.bench.report import Result, document, peak_memory
+from kedit.bench.report import Result, document
 from kedit.bench.synthetic import LEAST, NAMESPACE, Syntax, write
 from kedit.errors import InputError
+from kedit.machine import peak_memory
 from kedit.progress import say
 
 NAIVE_SHARE = 10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -59,16 +58,3 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "kedit": kedit.__version__,
     }
-
-
-def peak_memory() -> int:
-    """Bytes that this process has held at most."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as lines:
-            # ru_maxrss begins with what the parent held when it started this process.
-            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

@@ -38,6 +38,7 @@ def align(
     from kedit import pipeline
     from kedit.config import AlignConfig
     from kedit.reporting import terminal
+    from kedit.reporting.inspection import print_costs
 
     settings = AlignConfig.load(
         config,
@@ -65,3 +66,5 @@ def align(
         return
     run = pipeline.align(settings)
     options.print_json(run.evaluation.document()) if json else terminal.print_evaluation(run.evaluation)
+    if run.costs is not None and run.costs.ran:
+        print_costs(run.costs, aside=json)

@@ -144,6 +144,19 @@ def train(
     _show(measure_dictionary(d, m, k, batch, repeat, device or "auto"), json)
 
 
+@app.command("memory")
+def memory(
+    prompts: Annotated[
+        str, typer.Option("--prompts", metavar="A,B,...", help="Numbers of prompts to compare.")
+    ] = "1000,10000,100000",
+    json: options.JsonFlag = False,
+) -> None:
+    """Compare capture's peak memory between numbers of prompts, on a small random model; exit 1 if it grows."""
+    from kedit.bench.memory import measure
+
+    _show(measure(options.numbers("--prompts", prompts)), json)
+
+
 @app.command("all")
 def everything(
     ontology: Ontology = EXAMPLE,
@@ -153,7 +166,7 @@ def everything(
     wheel: options.Wheel = None,
     json: options.JsonFlag = False,
 ) -> None:
-    """Capture, control, swap, train and ontology, each in a process of its own; exit 1 if a result differs."""
+    """Capture, control, swap, train, memory and ontology, each in a process of its own; exit 1 if a result differs."""
     from kedit.bench.suite import measure_all
 
     given = {"--model": model, "--device": device, "--wheel": wheel}
@@ -161,7 +174,7 @@ def everything(
     often = ["--repeat", str(repeat)]
     where = [] if device is None else ["--device", device]
     works = {work: ["--ontology", str(ontology), *common, *often] for work in get_args(Work)}
-    _show(measure_all({**works, "train": [*where, *often], "ontology": []}), json)
+    _show(measure_all({**works, "train": [*where, *often], "memory": [], "ontology": []}), json)
 
 
 def _show(document: dict[str, Any], json: bool) -> None:

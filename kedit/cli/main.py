@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kedit import __version__
-from kedit.cli import align, ask, bench, compare, config, inspect, models, ontology, plan, probe, recipe, verify
+from kedit.cli import align, ask, bench, capture, compare, config, inspect, models, ontology, plan, probe, recipe, verify
 from kedit.cli.options import group
 from kedit.errors import KeditError
 from kedit.machine import keep_freed_memory
@@ -29,6 +29,7 @@ app.command("plan", short_help="Show what a recipe would do.")(plan.plan)
 app.command("ask", short_help="One question, before and after an edit.")(ask.ask)
 app.command("compare", short_help="Two runs or reports side by side.")(compare.compare)
 app.command("inspect", short_help="Show what a run holds.")(inspect.inspect)
+app.command("capture", short_help="Write a model's states on an ontology's prompts to files.")(capture.capture)
 app.command("probe", short_help="Count what a model knows.")(probe.probe)
 app.add_typer(ontology.app, name="ontology")
 app.add_typer(models.app, name="models")

@@ -72,6 +72,16 @@ def numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
+def share(option: str, text: str) -> tuple[int, int]:
+    """`"2/4"` as `(2, 4)`; InputError for anything else."""
+    from kedit.errors import InputError
+
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise InputError(f"{option} {text!r} is no share", advice="Write it as 2/4: the second of four.")
+    return int(first), int(second)
+
+
 def with_reading(command: Callable[..., None]) -> Callable[..., None]:
     """Add the shared options on how an ontology is read to a command, in the place of its parameter `reading`.
 

@@ -200,6 +200,15 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def size(count: int | None) -> str:
+    """Bytes as `512 KiB`, `480 MiB`, `3.1 GiB`."""
+    if count is None:
+        return MISSING
+    if count >= 1 << 30:
+        return f"{count / (1 << 30):.1f} GiB"
+    return f"{count / (1 << 20):.0f} MiB" if count >= 1 << 20 else f"{count / (1 << 10):.0f} KiB"
+
+
 def sparkline(values: Sequence[float | None]) -> str:
     """Values in [0, 1] as a line of blocks."""
     return "".join(MISSING if v is None else _SPARKS[min(int(max(v, 0.0) * len(_SPARKS)), len(_SPARKS) - 1)] for v in values)

@@ -11,15 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT
+from kedit.progress import say
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
-from kedit.reporting.terminal import beside, headline_lines, show
+from kedit.reporting.terminal import beside, headline_lines, show, to_text
 from kedit.verification.figures import CurvePoint, Pair
-from kedit.verification.inspection import Inspection, ReportLine, SlotDetail, SlotLine, Spread, StageLine
+from kedit.verification.inspection import Costs, Inspection, ReportLine, SlotDetail, SlotLine, Spread, StageLine
 from kedit.verification.report import Evaluation
 
 _STAGE: Final = {"done": ("✓", "green"), "stale": ("~", "yellow"), "missing": ("✗", "yellow")}
-_STAGES_A_LINE: Final = 4
+_STAGES_A_LINE: Final = {False: 4, True: 3}
+"""By whether their memory is told, too."""
 _SHA256: Final = 64
 _QUANTILES: Final = ("0.01", "0.05", "0.5", "0.95", "0.99")
 
@@ -67,21 +69,43 @@ def _title(document: Inspection) -> Panel:
     return Panel(Group(*lines), border_style="cyan" if document.finished else "yellow", padding=(0, 1))
 
 
+def render_costs(costs: Costs) -> Table:
+    """Time and peak memory of every stage that had something to do, and of the whole, loading included."""
+    lines = [line for line in costs.stages if line.name in costs.ran]
+    gpu = any(line.gpu_memory is not None for line in lines)
+    made = tables.table("Time and memory", ("stage", "time", "peak memory", *(("on GPUs",) if gpu else ())))
+    for line in lines:
+        more = (fmt.size(line.gpu_memory),) if gpu else ()
+        made.add_row(Text(line.name), fmt.duration(line.seconds), fmt.size(line.memory), *more)
+    made.add_row("the whole", fmt.duration(costs.seconds), fmt.size(costs.memory), style="bold")
+    return made
+
+
+def print_costs(costs: Costs, *, aside: bool = False) -> None:
+    """Print what an alignment took; `aside`: on stderr, where it is news."""
+    say(to_text(render_costs(costs)).rstrip()) if aside else show(Group("", render_costs(costs)))
+
+
 def _stages(stages: Iterable[StageLine]) -> Table:
-    """Every stage with its time, a few in a line."""
+    """Every stage with its time and peak memory, a few in a line."""
     stages = tuple(stages)
     grid = Table.grid(padding=(0, 2, 0, 0))
-    total = sum(stage.seconds for stage in stages if stage.seconds is not None)
-    cells = [*map(_stage, stages), Text(f"{fmt.duration(total)} in all", style="bold")]
-    for index in range(0, len(cells), _STAGES_A_LINE):
-        grid.add_row(*cells[index : index + _STAGES_A_LINE])
+    total = fmt.duration(sum(stage.seconds for stage in stages if stage.seconds is not None))
+    most = max((stage.memory for stage in stages if stage.memory is not None), default=None)
+    whole = f"{total} in all" if most is None else f"{total} in all, at most {fmt.size(most)}"
+    cells = [*map(_stage, stages), Text(whole, style="bold")]
+    in_line = _STAGES_A_LINE[most is not None]
+    for index in range(0, len(cells), in_line):
+        grid.add_row(*cells[index : index + in_line])
     return grid
 
 
 def _stage(stage: StageLine) -> Text:
     mark, style = _STAGE[stage.status]
     text = Text.assemble((f"{mark} {stage.name}", style))
-    return text.append(f" {fmt.duration(stage.seconds)}", "dim") if stage.seconds is not None else text
+    facts = [fmt.duration(stage.seconds)] if stage.seconds is not None else []
+    facts += [fmt.size(stage.memory)] if stage.memory is not None else []
+    return text.append(f" {', '.join(facts)}", "dim") if facts else text
 
 
 def _slot_table(slots: Iterable[SlotLine]) -> Table:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kedit.lm.knowledge import Knowledge
     from kedit.lm.model import LanguageModel
     from kedit.sae.dictionary import AlignedSAE
+    from kedit.verification.inspection import Costs
     from kedit.verification.report import Evaluation, Report, RunInfo
     from kedit.verification.setting import Setting
 
@@ -42,6 +43,8 @@ class AlignedRun:
         self._run.require(*NEEDED)
         self._given = model
         self._device = device
+        self.costs: Costs | None = None
+        """What the `align` that gave this took: time and peak memory, by stage."""
         if model is not None:
             self._check(model)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STAGE_VERSION = 1
 READING_VERSION = 1
+READING = "reading"
+"""No stage, but told apart: whichever stage first asks the model needs it, as a rule the one that decides on teaching."""
 FRACTIONS = (0.5, 0.6)
 """Shares of the depth whose blocks are candidates for the hook point. Later blocks learn faster, lead in a short trial, and
 end behind: at 0.7 of SmolLM2-135M's depth 0.92 of validation swaps hit after full training, at 0.6 0.96 (seed 0)."""
@@ -73,7 +75,8 @@ def reading(job: Job, lm: LanguageModel) -> Reading:
     else:
         import torch
 
-        result = read(lm, job.prompts.prompts, decoders(job, lm), layers=layers)
+        with job.part(READING):
+            result = read(lm, job.prompts.prompts, decoders(job, lm), layers=layers)
         flat = [token for answer in result.answers for token in answer]
         tensors = {f"states.{layer}": state for layer, state in result.states.items()}
         tensors |= {"ids": torch.tensor(flat, dtype=torch.long), "lengths": torch.tensor([len(a) for a in result.answers])}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kedit.errors import InputError, did_you_mean
 from kedit.files import read_json
+from kedit.machine import Spent
+from kedit.manifest import Manifest
 from kedit.runs import Run
+from kedit.stages.asking import READING
 from kedit.stages.job import EVALUATION, LAYERS, SETTLED, SLOTS
 
 if TYPE_CHECKING:
     from kedit.curriculum.slots import Slot, SlotMap
-    from kedit.verification.inspection import Inspection, ReportLine, RunModel, SlotDetail, SlotLine
+    from kedit.verification.inspection import Costs, Inspection, ReportLine, RunModel, SlotDetail, SlotLine, StageLine
     from kedit.verification.report import Evaluation
 
 STAGES: Final = (
@@ -28,7 +31,7 @@ def inspection(path: Path, term: str | None = None) -> Inspection:
     from kedit.curriculum.slots import SlotMap
     from kedit.stages.slots import sae_folder
     from kedit.verification.figures import CurvePoint, Layer
-    from kedit.verification.inspection import Inspection, RunOntology, StageLine
+    from kedit.verification.inspection import Inspection, RunOntology
     from kedit.verification.report import Evaluation
 
     run = Run.open(path)
@@ -41,7 +44,6 @@ def inspection(path: Path, term: str | None = None) -> Inspection:
     evaluation = Evaluation.load(run.file(EVALUATION)) if run.done("evaluation") else None
     lines = _slot_lines(slots, trained, evaluation)
     detail = _detail(_find(slots, term, path), lines, slots, evaluation) if term is not None else None
-    records = manifest.stages
     return Inspection(
         schema="kedit.inspection/1",
         path=str(path),
@@ -51,10 +53,7 @@ def inspection(path: Path, term: str | None = None) -> Inspection:
         model=_model(run),
         seeds=manifest.seeds,
         versions=manifest.versions,
-        stages=tuple(
-            StageLine(name=name, status=records[name].status if name in records else "missing", seconds=manifest.timing.get(name))
-            for name in dict.fromkeys((*STAGES, *records))
-        ),
+        stages=stage_lines(manifest),
         hook_point=next((row["hook_point"] for row in found["rows"] if row["layer"] == found["chosen"]), None),
         slots=lines,
         layers=tuple(
@@ -69,6 +68,33 @@ def inspection(path: Path, term: str | None = None) -> Inspection:
         reports=tuple(_report(folder) for folder in sorted((path / "reports").glob("*/report.json"))),
         slot=detail,
     )
+
+
+def stage_lines(manifest: Manifest) -> tuple[StageLine, ...]:
+    """Every stage with its last run's time and memory, in order; `reading` before the stage that needs it first."""
+    from kedit.verification.inspection import StageLine
+
+    records, timing = manifest.stages, manifest.timing
+    names = list(dict.fromkeys((*STAGES, *records)))
+    if READING in timing:
+        names.insert(names.index("model"), READING)
+    return tuple(
+        StageLine(
+            name=name,
+            status="done" if name == READING else records[name].status if name in records else "missing",
+            seconds=timing.get(name),
+            memory=manifest.memory.get(name),
+            gpu_memory=manifest.gpu_memory.get(name),
+        )
+        for name in names
+    )
+
+
+def costs(manifest: Manifest, ran: Sequence[str], spent: Spent) -> Costs:
+    """What one `kedit align` took, and what it did."""
+    from kedit.verification.inspection import Costs
+
+    return Costs(stages=stage_lines(manifest), ran=tuple(ran), seconds=spent.seconds, memory=spent.memory)
 
 
 def _known(fields: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:

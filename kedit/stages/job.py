@@ -16,6 +16,7 @@ from kedit.curriculum.slots import SlotMap
 from kedit.errors import InputError, KeditError
 from kedit.files import read_json
 from kedit.lm.cache import TINY, TINY_BLOCKS
+from kedit.machine import sensible_threads
 from kedit.ontology import Ontology, load_ontology, require_alignable
 from kedit.progress import say
 from kedit.runs import ModelId, OntologyId, Run, Stage
@@ -77,7 +78,7 @@ class Job:
         self.run = run
         self._lm = lm
         self.ran: list[str] = []
-        """Stages that had something to do."""
+        """Stages that had something to do, and parts that were timed apart."""
         self.readings: dict[str, Reading] = {}
         """Weight fingerprint -> what that model made of the prompts."""
         self.swaps: dict[int, SwapData] = {}
@@ -100,6 +101,13 @@ class Job:
                 self.ran.append(name)
                 say(f"[{name}] {stage.reason}")
             yield stage
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """`Run.part`: work of whichever stage needs it first."""
+        with self.run.part(name):
+            yield
+        self.ran.append(name)
 
     def file(self, relative: str) -> Path:
         """Path of a file of the run."""
@@ -233,7 +241,8 @@ def pin_threads(run: Run) -> None:
     """Compute with the number of threads that this run was begun with: sums depend on it in their last bits."""
     import torch
 
-    threads = run.recorded("threads", torch.get_num_threads)
+    # torch's own number is what the user set (OMP_NUM_THREADS too), or a count that knows nothing of a container's share.
+    threads = run.recorded("threads", lambda: min(torch.get_num_threads(), sensible_threads()))
     if not isinstance(threads, int):
         raise KeditError(f"the run records {threads!r} threads")
     torch.set_num_threads(threads)

@@ -19,7 +19,7 @@ def probe(cfg: AlignConfig) -> dict[str, Any]:
     from kedit.lm.reading import Decoder, read
 
     inputs = Inputs(cfg)
-    _, prompts = _prompts(inputs)
+    _, prompts = made_prompts(inputs)
     lm = ModelSource(cfg).lm
     found = matchers(inputs.ontology, inputs.relations)
     decoders = {relation: Decoder(lm, matcher, matcher.surface_forms) for relation, matcher in found.items()}
@@ -38,7 +38,7 @@ def probe(cfg: AlignConfig) -> dict[str, Any]:
 def dry_run(cfg: AlignConfig) -> dict[str, Any]:
     """What an alignment would work on; the model is not loaded and nothing is written."""
     inputs = Inputs(cfg)
-    slots, prompts = _prompts(inputs)
+    slots, prompts = made_prompts(inputs)
     folder = cfg.run_directory()
     run = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     by_relation = Counter(inputs.ontology.curie(str(prompt.relation)) for prompt in prompts.asked)
@@ -67,7 +67,8 @@ def _changed(run: Manifest, inputs: Inputs) -> list[str]:
     return (["ontology"] if run.ontology.sha256 != inputs.ontology.sha256 else []) + settings
 
 
-def _prompts(inputs: Inputs) -> tuple[SlotMap, PromptSet]:
+def made_prompts(inputs: Inputs) -> tuple[SlotMap, PromptSet]:
+    """The slots and prompts that an alignment would make."""
     cfg = inputs.cfg
     slots = build_slots(inputs.ontology, inputs.relations)
     prompts = build_prompts(inputs.ontology, slots, inputs.relations, seed=cfg.seed, max_subjects=cfg.max_subjects)

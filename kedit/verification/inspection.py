@@ -11,12 +11,25 @@ from kedit.verification.report import Document, Evaluation, VerdictName
 
 
 class StageLine(Model):
-    """One stage of `kedit align`."""
+    """One stage of `kedit align`, or `reading`, the part of one that reads all prompts."""
 
     name: str
     status: Literal["done", "stale", "missing"]
     """`stale`: made from earlier inputs; it will run again."""
     seconds: Number = None
+    memory: int | None = None
+    """The most bytes that the process held meanwhile; null where that is not known."""
+    gpu_memory: int | None = None
+
+
+class Costs(Model):
+    """What one `kedit align` took, and each of its stages at their last run."""
+
+    stages: tuple[StageLine, ...]
+    ran: tuple[str, ...]
+    """Those that had something to do this time."""
+    seconds: float
+    memory: int | None = None
 
 
 class Spread(Model):

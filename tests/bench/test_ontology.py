@@ -11,7 +11,7 @@ import rdflib
 from rdflib.namespace import OWL, RDF
 
 from kedit.bench.ontology import measure
-from kedit.bench.report import Result, document, peak_memory
+from kedit.bench.report import Result, document
 from kedit.bench.synthetic import LEAST, NAMESPACE, Syntax, write
 from kedit.cli.main import run
 from kedit.errors import InputError
@@ -120,10 +120,3 @@ def test_the_table_says_no_and_leaves_gaps() -> None:
     assert "–" in text
     assert "things 1,234" in text
     assert "a note" in text
-
-
-def test_peak_memory_grows_with_what_is_held() -> None:
-    before = peak_memory()
-    block = bytearray(b"x" * (64 * 2**20))
-    assert peak_memory() >= before
-    assert peak_memory() >= len(block)

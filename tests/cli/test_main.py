@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,7 +38,20 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"kedit {kedit.__version__}\n"
     assert run(["--help"]) == 0
     shown = capsys.readouterr().out
-    for command in ("align", "verify", "plan", "ask", "compare", "inspect", "probe", "ontology", "models", "recipe", "config"):
+    for command in (
+        "align",
+        "verify",
+        "plan",
+        "ask",
+        "capture",
+        "compare",
+        "inspect",
+        "probe",
+        "ontology",
+        "models",
+        "recipe",
+        "config",
+    ):
         assert command in shown
 
 
@@ -130,3 +143,18 @@ def test_align_hands_every_option_to_the_pipeline(pipeline: ModuleType, capsys: 
 def test_align_without_an_ontology_says_so(pipeline: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["align"]) == 2
     assert "'ontology' is missing" in capsys.readouterr().err
+
+
+def test_align_ends_with_what_it_took(pipeline: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    from kedit.verification.inspection import Costs, StageLine
+
+    costs = Costs(stages=(StageLine(name="reading", status="done", seconds=3.0, memory=1 << 30),), ran=("reading",), seconds=4.0)
+    evaluation = SimpleNamespace(document=lambda: {"a": 1})
+    pipeline.align = lambda _: SimpleNamespace(evaluation=evaluation, costs=costs)  # type: ignore[attr-defined]
+    assert run(["align", "--ontology", "o.ttl", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"a": 1}
+    assert "1.0 GiB" in captured.err
+    assert "the whole" in captured.err
+    assert run(["-q", "align", "--ontology", "o.ttl", "--json"]) == 0
+    assert "the whole" not in capsys.readouterr().err

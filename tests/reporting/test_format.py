@@ -100,3 +100,10 @@ def test_what_a_strength_was_chosen_on(cells, said):
     assert fmt.chosen_on(cells) == said
     assert fmt.strength_origin("auto", cells) == (f"chosen on {said}" if said else "chosen")
     assert fmt.strength_origin("given", cells) == "as given"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(None, "–"), (512, "0 KiB"), (2048, "2 KiB"), (480 << 20, "480 MiB"), (3 << 30, "3.0 GiB")]
+)
+def test_sizes(count, shown):
+    assert fmt.size(count) == shown

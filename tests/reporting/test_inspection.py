@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kedit.reporting import terminal
-from kedit.reporting.inspection import render_inspection
+from kedit.reporting.inspection import render_costs, render_inspection
+from kedit.reporting.terminal import to_text
 from kedit.verification.inspection import (
+    Costs,
     Inspection,
     Reads,
     ReportLine,
@@ -117,3 +119,33 @@ def test_a_slot_that_reads_nothing(inspected):
     assert "not evaluated yet" in shown
     bare = SlotLine(index=0, iri="i", curie="ex:a", label="a", kind="class")
     assert "not trained yet" in text(inspected.model_copy(update={"slot": SlotDetail(slot=bare)}))
+
+
+def test_time_and_memory_of_stages(inspected):
+    stages = (
+        StageLine(name="ontology", status="done", seconds=0.1),
+        StageLine(name="reading", status="done", seconds=72, memory=3 << 29),
+    )
+    shown = text(inspected.model_copy(update={"stages": stages}))
+    assert "✓ reading 1 min 12 s, 1.5 GiB" in shown
+    assert "1 min 12 s in all, at most 1.5 GiB" in shown
+    many = tuple(StageLine(name="slot training", status="done", seconds=4000, memory=3 << 29) for _ in range(12))
+    assert all(len(line) <= 100 for line in text(inspected.model_copy(update={"stages": many})).splitlines())
+
+
+def test_what_an_alignment_took():
+    stages = (
+        StageLine(name="ontology", status="done", seconds=9.0, memory=1 << 20),
+        StageLine(name="reading", status="done", seconds=72, memory=3 << 29),
+        StageLine(name="model", status="done", seconds=1.5),
+    )
+    shown = to_text(render_costs(Costs(stages=stages, ran=("reading", "model"), seconds=80.0, memory=2 << 30)))
+    assert "ontology" not in shown
+    rows = [line.split() for line in shown.splitlines()[2:]]
+    assert rows == [
+        ["reading", "1", "min", "12", "s", "1.5", "GiB"],
+        ["model", "1.5", "s", "–"],
+        ["the", "whole", "1", "min", "20", "s", "2.0", "GiB"],
+    ]
+    on_gpu = stages[1].model_copy(update={"gpu_memory": 5 << 20})
+    assert "5 MiB" in to_text(render_costs(Costs(stages=(on_gpu,), ran=("reading",), seconds=80.0)))

@@ -155,3 +155,15 @@ def test_reports_even_of_other_versions(make_run: Callable[..., Path]) -> None:
 def test_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no run"):
         inspection(tmp_path / "nothing")
+
+
+def test_reading_stands_before_the_stage_that_needs_it(make_run: Callable[..., Path]) -> None:
+    path = make_run(len(STAGES))
+    about = json.loads((path / "run.json").read_text())
+    about["timing"]["reading"], about["memory"] = 7.0, {"reading": 5 << 20}
+    (path / "run.json").write_text(json.dumps(about))
+    names = [stage.name for stage in inspection(path).stages]
+    assert names == [*STAGES[:3], "reading", *STAGES[3:]]
+    line = inspection(path).stages[3]
+    assert (line.status, line.seconds, line.memory) == ("done", 7.0, 5 << 20)
+    assert inspection(path).finished
