@@ -27,8 +27,10 @@ def bench(
     json: options.JsonFlag = False,
 ) -> None:
     """Measure what is claimed."""
-    if scaling:
+    if scaling and context.invoked_subcommand is None:
         _scaling(picture, repeat, json)
+    elif scaling or context.invoked_subcommand is None:
+        raise typer.BadParameter("takes no command beside it" if scaling else "say what to measure: a command, or --scaling")
 
 
 def _scaling(picture: Path | None, repeat: int, json: bool) -> None:

@@ -65,3 +65,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "exponent" in picture.read_text(encoding="utf-8")
     assert run(["bench", "--scaling", "--picture", str(tmp_path / "s.gif")]) == 2
     assert "neither .svg nor .png" in capsys.readouterr().err
+    assert run(["bench", "--scaling", "train"]) == 2
+    assert "no command beside it" in capsys.readouterr().err
+    assert run(["bench", "--json"]) == 2
+    assert "say what to measure" in capsys.readouterr().err
