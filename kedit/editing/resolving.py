@@ -236,7 +236,7 @@ class _Binder:
         found = select_subjects(query, self.graph, prefixes, place)
         found = frozenset(self.ontology.same.get(iri, iri) for iri in found)
         if strangers := found - self.ontology.individuals.keys():
-            said = f"{len(strangers)} result(s) of its query are no individuals of the ontology, e.g. {min(strangers)}"
+            said = f"{len(strangers)} result(s) are no individuals of the ontology, e.g. {min(strangers)}"
             self.notes.append(f"edit {name}: {said}")
         return frozenset(found & self.ontology.individuals.keys())
 
