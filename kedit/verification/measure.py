@@ -50,9 +50,7 @@ def swap_rows(
     return measure(setting, arms | control_arms(sample, controls, control_quadrants, controls_per_pair), seed=seed)
 
 
-def control_arms(
-    sample: Sample, controls: Sequence[str], quadrants: Sequence[str], cap: int | None
-) -> dict[Arm, tuple[Item, ...]]:
+def control_arms(sample: Sample, controls: Sequence[str], quadrants: Sequence[str], cap: Cap) -> dict[Arm, tuple[Item, ...]]:
     """Controls on (a part of) a sample's known items."""
     return {Arm(name): sample.capped(cap, quadrants) for name in controls}
 
