@@ -35,8 +35,8 @@ class Size(NamedTuple):
 
 def dictionary_step(size: Size, repeat: int, device: torch.device) -> Result:
     """One step on activations with the spectrum of a residual stream; gradients are those of the dense step."""
-    draw = _activations(size, device)
-    training = Training(initial(size.m, torch.zeros(size.d, device=device), _generator()), size.k, variance=1.0)
+    draw = activations(size, device)
+    training = fresh(size, device)
     with fast_training():
         for _ in range(WARM_UP):
             training.step(draw(), LR)
@@ -52,11 +52,16 @@ def dictionary_step(size: Size, repeat: int, device: torch.device) -> Result:
     return Result(name, statistics.median(ours), min(dense), statistics.median(floor), memory, equal)
 
 
+def fresh(size: Size, device: torch.device) -> Training:
+    """A dictionary that has not been trained yet."""
+    return Training(initial(size.m, torch.zeros(size.d, device=device), _generator()), size.k, variance=1.0)
+
+
 def _generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _activations(size: Size, device: torch.device) -> Callable[[], Tensor]:
+def activations(size: Size, device: torch.device) -> Callable[[], Tensor]:
     """Batches of sparse sums of a few of many directions, of falling weight, and noise."""
     generator = _generator()
     directions = torch.randn(4 * size.d, size.d, generator=generator)

@@ -75,8 +75,12 @@ def measure_model(
 
 
 def measure_dictionary(d: int, m: int, k: int, batch: int, repeat: int = 3, device: str = "auto") -> dict[str, Any]:
-    """Measure a training step of the dictionary: `kedit.bench/1`. InputError for sizes that fit no dictionary."""
+    """Measure a training step of the dictionary: `kedit.bench/1`. InputError for sizes that fit no dictionary.
+
+    Where SAELens or sparsify are installed their steps, too.
+    """
     from kedit.bench.dictionary import Size, dictionary_step
+    from kedit.bench.rivals import NOTE, rival_steps
     from kedit.lm.store import pick_device
     from kedit.machine import keep_freed_memory
 
@@ -84,8 +88,10 @@ def measure_dictionary(d: int, m: int, k: int, batch: int, repeat: int = 3, devi
         raise InputError(f"--k {k} of {m} latents", advice="Take at least one latent and at most all of them.")
     keep_freed_memory()
     where = pick_device(device)
-    result = dictionary_step(Size(d, m, k, batch), repeat, where)
-    return document([result], {"device": where.type, "repeat": repeat}, TRAIN_NOTES)
+    size = Size(d, m, k, batch)
+    result, others = dictionary_step(size, repeat, where), list(rival_steps(size, repeat, where))
+    notes = (*TRAIN_NOTES, NOTE) if others else TRAIN_NOTES
+    return document([result, *others], {"device": where.type, "repeat": repeat}, notes)
 
 
 def measure_all(options: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ HELD_OUT, HELD_OUT_MOST = 0.05, 8192
 """Share of the activations, and the most of them, on which the threshold is calibrated."""
 OUTLIER = 10.0
 """Times the median norm."""
-GUESS = 0.8
+GUESS = 0.95
 """The smallest value selected in a batch is looked for from this share of the last batch's on."""
 
 
@@ -156,6 +156,7 @@ class Training:
         self.idle = torch.zeros(len(weights.b_enc), device=weights.b_enc.device)
         """Tokens since each latent fired."""
         self._k, self._variance, self._guess = k, variance, 0.0
+        self._room = weights.b_enc.new_empty(0, len(weights.b_enc))
         self._optimizer = torch.optim.Adam(list(weights), betas=(0.9, 0.999), eps=1e-8, fused=True)
 
     @property
@@ -167,7 +168,9 @@ class Training:
         """One step on scaled activations at a rate."""
         weights = self.weights
         revival = Revival(self.dead, k=2 * self._k, rows=max(1, len(x) // 8))
-        result = sparse_step(weights, x, self._k, self._variance, revival, self._guess)
+        if len(self._room) != len(x):
+            self._room = self._room.new_empty(len(x), len(weights.b_enc))
+        result = sparse_step(weights, x, self._k, self._variance, revival, self._guess, self._room)
         self._guess = GUESS * result.active.values.min().item() if len(result.active.values) else 0.0
         _project(result.gradient.decoder, weights.decoder)
         for weight, gradient in zip(weights, result.gradient, strict=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 HELD_PAIRS = 0.25
 """Share of the ordered relation pairs that are never trained."""
 TRAINING_PROMPTS = 2000
+MANY_RELATIONS, TARGETS = 9, 6
+"""Of more than so many relations a prompt is swapped to so many, as it is of nine: training grows with prompts alone."""
 Target = Literal["self", "gold"]
 TARGET: Target = "gold"
 """What a swap is trained to: the model's own most frequent answer to the direct question, or the right one where it is known.
@@ -43,15 +47,28 @@ def trained_pairs(relations: Sequence[str], seed: int) -> frozenset[tuple[str, s
 
     A relation that lost most of its pairs would show how little it was trained, not whether what was trained generalises.
     """
-    pairs = sorted((a, b) for a in relations for b in relations if a != b)
+    return _trained_pairs(tuple(sorted(relations)), seed)
+
+
+@lru_cache(maxsize=8)
+def _trained_pairs(relations: tuple[str, ...], seed: int) -> frozenset[tuple[str, str]]:
+    pairs = [(a, b) for a in relations for b in relations if a != b]
     pairs.sort(key=lambda pair: unit_hash("pair", seed, *pair))
-    wanted, held = round(HELD_PAIRS * len(pairs)), set[tuple[str, str]]()
+    left, trained = round(HELD_PAIRS * len(pairs)), pairs
+    sources, targets = Counter[str](), Counter[str]()
     for most in range(1, len(relations) - 1):
+        pairs, trained = trained, []
         for pair in pairs:
-            near = max(sum(pair[side] == other[side] for other in held) for side in (0, 1))
-            if len(held) < wanted and pair not in held and near < most:
-                held.add(pair)
-    return frozenset(pairs) - held
+            source, target = pair
+            if left and sources[source] < most and targets[target] < most:
+                left -= 1
+                sources[source] += 1
+                targets[target] += 1
+            else:
+                trained.append(pair)
+        if not left:
+            break
+    return frozenset(trained)
 
 
 def slot_order(slots: SlotMap) -> list[int]:
@@ -80,6 +97,7 @@ def is_validation(prompt: Prompt) -> bool:
 def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGET) -> tuple[list[Prompt], list[Swap]]:
     """Training prompts (a sample by hash) and, of each, the swaps to all relations of its subject along trained pairs.
 
+    Where there are many relations, to TARGETS of them by hash.
     An answer is trained together with what closes answers in the prompt's own carrier: otherwise nothing tells the model that
     the new answer is complete, and it goes on ("Hungarianian").
     """
@@ -92,19 +110,33 @@ def swap_examples(job: Job, most: int = TRAINING_PROMPTS, target: Target = TARGE
     targets: dict[str, list[str]] = defaultdict(list)
     for source, other in sorted(pairs):
         targets[source].append(other)
-    swaps = []
-    for index, prompt in enumerate(prompts):
+
+    def answers(prompt: Prompt) -> Iterator[tuple[str, tuple[int, ...]]]:
         source, subject = str(prompt.relation), str(prompt.subject)
-        for other in targets[source]:
+        for other in _targets(prompt, targets[source], len(job.relations), job.cfg.seed):
             answer = answer_to(job.knowledge, withheld, (subject, other), target)
             if answer and not shares_answer(job.ontology, subject, source, other):
-                swaps.append(Swap(index, position[source], position[other], answer + closing.get(prompt.carrier, ())))
+                yield other, answer + closing.get(prompt.carrier, ())
+
+    several = TARGETS if len(job.relations) > MANY_RELATIONS else None
+    swaps = [
+        Swap(index, position[str(prompt.relation)], position[other], answer)
+        for index, prompt in enumerate(prompts)
+        for other, answer in sorted(islice(answers(prompt), several))
+    ]
     if not swaps:
         raise InputError(
             "no swap can be trained: no training subject has facts of two relations that the model answers",
             advice="Give the relations subjects in common, or see what the model knows with `kedit probe`.",
         )
     return prompts, swaps
+
+
+def _targets(prompt: Prompt, targets: Sequence[str], relations: int, seed: int) -> Sequence[str]:
+    """In which order a prompt's targets are taken: of many relations by hash, for the first of them will do."""
+    if relations <= MANY_RELATIONS:
+        return targets
+    return sorted(targets, key=lambda other: unit_hash("target", seed, prompt.id, other))
 
 
 def answer_to(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from kedit.curriculum.splits import unit_hash
+from kedit.verification.budget import linked
 from kedit.verification.controls import Arm
 from kedit.verification.items import Item, sample_items
 from kedit.verification.measure import measure
@@ -32,8 +34,12 @@ class Curve(NamedTuple):
 
 
 def validation_items(setting: Setting, most: int, seed: int) -> tuple[Item, ...]:
-    """Known items of all ordered pairs, about `most` of them, the same number of each."""
-    edits = [setting.swap(source, target) for source, target in setting.pairs]
+    """Known items of all ordered pairs, about `most` of them, the same number of each; of more pairs, `most` by hash."""
+    pairs: Sequence[tuple[str, str]] = setting.pairs
+    if len(pairs) > most:
+        pairs = [(source, target) for source, targets in linked(setting).items() for target in targets]
+        pairs = sorted(pairs, key=lambda pair: unit_hash("validated", seed, *pair))[:most]
+    edits = [setting.swap(source, target) for source, target in pairs]
     cap = max(1, -(-most // max(len(edits), 1)))
     for cell in (VALIDATION, FALLBACK):
         items = tuple(item for item in sample_items(setting, edits, quadrants=(cell,), cap=cap, seed=seed).items if item.known)

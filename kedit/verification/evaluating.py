@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
 from kedit.verification.applying import applied
 from kedit.verification.binding import activations, binding_summary
+from kedit.verification.budget import budget
 from kedit.verification.controls import Arm
 from kedit.verification.figures import Binding, Control, Gate, Histogram, Locality, Swap
-from kedit.verification.items import Cap, sample_items
+from kedit.verification.items import Cap, limit_of, sample_items
 from kedit.verification.locality import LOCALITY_N, NEUTRAL_N, Damage, damage
 from kedit.verification.measure import (
     ALL_CONTROLS,
@@ -49,7 +50,7 @@ def evaluate_run(
     *,
     controls: Sequence[str] = ALL_CONTROLS,
     per_pair: Cap = PER_PAIR,
-    controls_per_pair: int | None = CONTROLS_PER_PAIR,
+    controls_per_pair: Cap = CONTROLS_PER_PAIR,
     null_latents: int = NULL_LATENTS,
     locality_n: int = LOCALITY_N,
     neutral_n: int = NEUTRAL_N,
@@ -58,10 +59,15 @@ def evaluate_run(
     """Binding, swaps of every ordered pair in all quadrants, controls in the headline quadrant, damage.
 
     `per_pair` caps the known items of a pair and quadrant (default: all in the headline quadrant, 30 in each other one),
-    `controls_per_pair` those on which controls run; `null_latents` 0 leaves out the p-value.
+    `controls_per_pair` those on which controls run; unless `pairs` are given, of relations with more than four targets as
+    `budget` says. `null_latents` 0 leaves out the p-value.
     """
     clock = _Clock()
     edits = [setting.swap(*pair) for pair in (setting.pairs if pairs is None else pairs)]
+    if pairs is None:
+        per_pair, controls_per_pair = (budget(setting, cap, seed) for cap in (per_pair, controls_per_pair))
+        limit = limit_of(per_pair)
+        edits = [edit for edit in edits if any(limit(edit, cell) != 0 for cell in QUADRANTS)]
     readings = binding_readings(setting)
     binding = binding_summary(readings, seed=seed)
     thresholds = setting.sae.slot_threshold[setting.relation_slots].tolist()

@@ -9,7 +9,7 @@ An item of
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +22,9 @@ from kedit.verification.applying import in_scope
 from kedit.verification.figures import Gate
 from kedit.verification.setting import Setting
 
-Cap = int | None | Mapping[str, int | None]
-"""Most known items per edit and quadrant; a mapping says so by quadrant, None is no limit."""
+Limit = Callable[[ResolvedEdit, str], int | None]
+Cap = int | None | Mapping[str, int | None] | Limit
+"""Most known items per edit and quadrant; a mapping says so by quadrant, a function by both. None is no limit, 0 leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,27 @@ class Sample:
     items: tuple[Item, ...]
     gates: dict[str, Gate]
 
-    def capped(self, cap: int | None, quadrants: Sequence[str]) -> tuple[Item, ...]:
+    def capped(self, cap: Cap, quadrants: Sequence[str]) -> tuple[Item, ...]:
         """The known items of some quadrants, at most `cap` per edit and quadrant; the first of each in the sample's order."""
         counts: Counter[tuple[str, str]] = Counter()
-        chosen = []
+        chosen, limit = [], limit_of(cap)
         for item in self.items:
-            key = (item.edit.id, item.quadrant)
-            if item.known and item.quadrant in quadrants and (cap is None or counts[key] < cap):
+            key, most = (item.edit.id, item.quadrant), limit(item.edit, item.quadrant)
+            if item.known and item.quadrant in quadrants and (most is None or counts[key] < most):
                 counts[key] += 1
                 chosen.append(item)
         return tuple(chosen)
+
+
+def limit_of(cap: Cap) -> Limit:
+    """A cap as a function of edit and quadrant."""
+    if callable(cap):
+        return cap
+    if isinstance(cap, Mapping):
+        table = cap
+        return lambda _, cell: table.get(cell)
+    number = cap
+    return lambda *_: number
 
 
 def sample_items(
@@ -77,17 +89,19 @@ def sample_items(
     """The items of every edit and quadrant, by hash of prompt and seed until `cap` known ones are found.
 
     Unknown facts met on the way are taken along, so that figures over all facts are not biased by the cap. Dropped: items
-    whose source and target accept a common text, and those whose answer stands in the carrier's own words.
+    whose source and target accept a common text, and those whose answer stands in the carrier's own words. What a cap of 0
+    leaves out is not looked at, nor counted.
     """
     counts: Counter[str] = Counter()
     chosen: list[Item] = []
-    order = {cell: _by_hash(setting.by_cell.get(cell, ()), seed) for cell in quadrants}
-    said = _Carriers(setting)
+    order = {cell: _by_slot(_by_hash(setting.by_cell.get(cell, ()), seed)) for cell in quadrants}
+    said, limit = _Carriers(setting), limit_of(cap)
     for edit in edits:
         for cell in quadrants:
-            most = cap.get(cell) if isinstance(cap, Mapping) else cap
-            known = 0
-            for item in _candidates(setting, edit, order[cell], cell):
+            most, known = limit(edit, cell), 0
+            if most == 0:
+                continue
+            for item in _candidates(setting, edit, order[cell].get(None if edit.op == "set" else edit.slot, ()), cell):
                 if reason := uninformative(setting, item, said.name):
                     counts[reason] += 1
                 elif most is not None and known >= most:
@@ -101,6 +115,15 @@ def sample_items(
 def _by_hash(prompts: Iterable[Prompt], seed: int) -> list[Prompt]:
     # By prompt alone: the same prompts serve all targets, and each is read once.
     return sorted(prompts, key=lambda prompt: (unit_hash("items", seed, prompt.id), prompt.id))
+
+
+def _by_slot(prompts: Iterable[Prompt]) -> dict[int | None, list[Prompt]]:
+    """Prompts by the slots that they ask for, None for those that ask nothing: of edits on all pairs, each looks at its own."""
+    found: dict[int | None, list[Prompt]] = defaultdict(list)
+    for prompt in prompts:
+        for slot in prompt.slots if prompt.relation is not None else (None,):
+            found[slot].append(prompt)
+    return found
 
 
 def _candidates(setting: Setting, edit: ResolvedEdit, prompts: Iterable[Prompt], cell: str) -> Iterator[Item]:

@@ -13,7 +13,7 @@ All of it is read at the last token of a prompt: of edits that also fire later (
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -201,16 +201,26 @@ def _cases(
 ) -> Iterator[Case]:
     prompts = [prompt for prompt in setting.by_cell.get(quadrant, ()) if prompt.relation is not None]
     prompts.sort(key=lambda prompt: (unit_hash("locality", seed, prompt.id), prompt.id))
+    alike, found = _alike(works), dict[Hashable, dict[str | None, list[int]]]()
     for corpus in CORPORA:
         count = 0
         for prompt in prompts:
             if count >= n:
                 break
-            fitting = [i for i, work in enumerate(works) if _corpus(prompt, work, protect) == corpus]
-            if fitting:
+            if (key := alike(prompt)) not in found:
+                found[key] = defaultdict(list)
+                for i, work in enumerate(works):
+                    found[key][_corpus(prompt, work, protect)].append(i)
+            if fitting := found[key].get(corpus):
                 count += 1
                 place = unit_hash("locality edit", seed, prompt.id)
                 yield Case(prompt, fitting[int(place * len(fitting))], corpus)
+
+
+def _alike(works: Sequence[Applied]) -> Callable[[Prompt], Hashable]:
+    """What of a prompt decides which edits are for it: of many prompts and many edits, few kinds are to be gone through."""
+    scopes = {edit.subjects for work in works for edit in work.edits if edit.subjects is not None}
+    return lambda prompt: (prompt.relation, prompt.slots, tuple(prompt.subject in subjects for subjects in scopes))
 
 
 def _corpus(prompt: Prompt, work: Applied, protect: frozenset[str]) -> str | None:

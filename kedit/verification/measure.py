@@ -13,7 +13,7 @@ from kedit.lm.reading import Reads
 from kedit.verification.applying import Applied
 from kedit.verification.controls import STATE_CONTROLS, Arm, Context, Proposed, live_latents, propose
 from kedit.verification.generating import Batch, base_texts, batches, edited_texts, merged
-from kedit.verification.items import Item, Sample
+from kedit.verification.items import Cap, Item, Sample
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.rows import make_row, reads_of
 from kedit.verification.setting import Setting
@@ -28,9 +28,7 @@ CONTROLS_PER_PAIR: Final = 30
 NULL_LATENTS: Final = 99
 
 
-def control_arms(
-    sample: Sample, controls: Sequence[str], quadrants: Sequence[str], cap: int | None
-) -> dict[Arm, tuple[Item, ...]]:
+def control_arms(sample: Sample, controls: Sequence[str], quadrants: Sequence[str], cap: Cap) -> dict[Arm, tuple[Item, ...]]:
     """Controls on (a part of) a sample's known items."""
     return {Arm(name): sample.capped(cap, quadrants) for name in controls}
 

@@ -82,7 +82,7 @@ def test_the_guess_for_selection_changes_no_bit(monkeypatch: pytest.MonkeyPatch)
     x = planted(800)[0]
     with_guess = train(x, steps=10)
     unaided = sparse.batch_top_k
-    monkeypatch.setattr(sparse, "batch_top_k", lambda pre, k, guess=0.0: unaided(pre, k))
+    monkeypatch.setattr(sparse, "batch_top_k", lambda raw, bias, k, guess=0.0: unaided(raw, bias, k))
     assert all(torch.equal(a, b) for a, b in zip(with_guess, train(x, steps=10), strict=True))
 
 

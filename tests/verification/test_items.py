@@ -10,7 +10,8 @@ from kedit.curriculum.slots import SlotMap
 from kedit.editing.plan import plan_recipe
 from kedit.editing.reading import as_recipe
 from kedit.editing.resolving import resolve
-from kedit.verification.items import sample_items
+from kedit.verification.applying import in_scope
+from kedit.verification.items import Item, counted_relation, sample_items
 from kedit.verification.setting import VALIDATION
 
 EX = "https://example.org/places#"
@@ -66,6 +67,36 @@ def test_the_cap_counts_known_items_and_takes_unknown_ones_along(make_setting):
     assert sample_items(setting, edits, cap=1, seed=1) != sample_items(setting, edits, cap=1, seed=2)
     assert sample.gates["sampled"].dropped == len(everything.items) - len(sample.items)
     assert sample.gates["known"].dropped == sum(not item.known for item in sample.items)
+
+
+def test_items_are_those_of_a_search_through_all_prompts(make_setting):
+    setting = make_setting()
+    one = {"op": "suppress", "slot": "ex:Continent"}, {"op": "amplify", "slot": "ex:hasCapital"}, {"op": "set", "slot": PAIR[1]}
+    edits = [*(setting.swap(*pair) for pair in setting.pairs), *(edit_of(setting, **keys) for keys in one)]
+
+    def found(edit):
+        for prompt in setting.prompts.prompts:
+            if prompt in setting.by_cell[HEADLINE] and prompt.subject is not None and in_scope(prompt, edit):
+                target = counted_relation(prompt, edit)
+                hit = edit.op == "amplify" and setting.hits.get(prompt.id, False)
+                if target in setting.matchers and setting.ontology.values(target, prompt.subject) and not hit:
+                    yield Item(prompt, edit, target, HEADLINE, setting.known(prompt.subject, target))
+
+    sample = sample_items(setting, edits, quadrants=[HEADLINE])
+    everything = {item.key for edit in edits for item in found(edit)}
+    assert {item.key for item in sample.items} <= everything
+    assert len(everything) == len(sample.items) + sample.gates["informative"].dropped
+
+
+def test_a_cap_may_depend_on_the_edit_and_leave_it_out(make_setting):
+    setting = make_setting()
+    edits = [setting.swap(*pair) for pair in setting.pairs]
+    sample = sample_items(setting, edits, cap=lambda edit, cell: 2 if edit == edits[0] and cell == HEADLINE else 0)
+    assert {(item.edit, item.quadrant) for item in sample.items} == {(edits[0], HEADLINE)}
+    assert sample.gates["sampled"].kept == 2
+    alone = sample_items(setting, edits[:1], quadrants=[HEADLINE], cap=2)
+    assert sample == alone
+    assert len(sample.capped(lambda *_: 1, [HEADLINE])) == 1
 
 
 def test_controls_run_on_the_first_known_items_of_each_edit(make_setting):

@@ -13,7 +13,7 @@ from kedit.editing.reading import as_recipe
 from kedit.editing.recipe import Expectation
 from kedit.editing.resolving import ResolvedRecipe, resolve
 from kedit.verification.applying import Scopes, applied
-from kedit.verification.locality import damage
+from kedit.verification.locality import CORPORA, _cases, _corpus, damage
 from kedit.verification.neutral import kl, neutral_drift
 from kedit.verification.readings import binding_readings, read_back
 from kedit.verification.setting import states_of
@@ -191,6 +191,22 @@ def test_of_an_edit_that_fires_later_nothing_is_said(make_setting, steps):
     measured = {number.metric for number in found.numbers("one") if number.estimate.n}
     assert measured == {"subject_leak", "subject_miss"}  # the scope reads the prompt, whenever the edit fires
     assert {("drift_kl", "neutral"), ("retention", "other_relations"), ("scope_leak", "negatives")} <= empty(found)
+
+
+def test_cases_are_those_of_a_search_through_all_edits(make_setting):
+    setting = make_setting()
+    scope = {"scope": {"subjects": {"in": ["ex:Norway", "ex:Japan"]}}}
+    keys = [{"op": "amplify", "slot": "ex:hasCapital"}, {"op": "suppress", "slot": "ex:hasContinent"} | scope]
+    edits = resolve(as_recipe({"kedit": 1, "edits": keys}), setting.ontology, setting.slots).edits
+    works = [applied(setting, [edit]) for edit in (*edits, *(setting.swap(*pair) for pair in setting.pairs))]
+    protect = frozenset({PAIR[1]})
+    cases = list(_cases(setting, works, protect, "unseen_template_unseen_subject", 99, 0))
+    assert {case.corpus for case in cases} == set(CORPORA)
+    assert all(_corpus(case.prompt, works[case.work], protect) == case.corpus for case in cases)
+    asked = [prompt for prompt in setting.by_cell["unseen_template_unseen_subject"] if prompt.relation is not None]
+    assert {(case.prompt.id, case.corpus) for case in cases} == {
+        (prompt.id, corpus) for prompt in asked for work in works if (corpus := _corpus(prompt, work, protect))
+    }
 
 
 def test_samples_are_bounded_and_stable(make_setting):
