@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kedit.lm.reading import Decoder, Reading
 
 STAGE_VERSION = 1
-READING_VERSION = 1
+READING_VERSION = 2
 FRACTIONS = (0.5, 0.6)
 """Shares of the depth whose blocks are candidates for the hook point. Later blocks learn faster, lead in a short trial, and
 end behind: at 0.7 of SmolLM2-135M's depth 0.92 of validation swaps hit after full training, at 0.6 0.96 (seed 0)."""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.stages.aligned import AlignedRun
 
-VERSION = 3
+VERSION = 4
 FOLDER = "competitors"
 HEAD_PROMPTS = 300
 """Training prompts over which heads are averaged."""

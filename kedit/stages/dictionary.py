@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
     from kedit.sae.dictionary import FreeBank
 
-STAGE_VERSION = 4
+STAGE_VERSION = 5
 PROMPTS = 400
 """Most training prompts whose positions the dictionary is trained on, besides all decision states."""
 SEQUENCES, TOKENS = 256, 96

@@ -10,7 +10,7 @@ from kedit.progress import say
 from kedit.stages.asking import candidate_layers
 from kedit.stages.job import LAYERS, Job
 
-STAGE_VERSION = 6
+STAGE_VERSION = 7
 PROMPTS, STEPS, BATCH = 600, 60, 64
 ITEMS = 300
 """Validation items at each block."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kedit.verification.evaluating import Evaluated
     from kedit.verification.report import Evaluation, RunInfo
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 
 
 def evaluate(job: Job) -> None:
