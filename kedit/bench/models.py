@@ -16,16 +16,16 @@ from torch import Tensor
 from kedit.bench.floors import Costs, Peak, Timed, costs_of, keys_seen, median, timed
 from kedit.bench.report import Result
 from kedit.bench.workload import Workload
-from kedit.lm.capture import ROWS_PER_BATCH, capture_decisions
-from kedit.lm.continuation import padded_behind, shared_tokens
+from kedit.lm.batching import by_carrier, padded, shared_tokens
+from kedit.lm.capture import capture_decisions
 from kedit.lm.hooks import residual_hook
 from kedit.lm.knowledge import Knowledge
-from kedit.lm.reading import Reads, answer_limit, batches_by_carrier
+from kedit.lm.reading import Reads, answer_limit
 from kedit.lm.swaps import Swap, SwapData
 from kedit.machine import peak_memory
 from kedit.sae.control import answer_loss, swap_delta, train_control, write_rows
 from kedit.sae.dictionary import AlignedSAE
-from kedit.verification.generating import PROMPTS_PER_BATCH, batches, edited_answers
+from kedit.verification.generating import batches, edited_answers
 from kedit.verification.setting import Setting
 
 NAIVE = 24
@@ -47,7 +47,7 @@ class Measured(NamedTuple):
 def capture(work: Workload, repeat: int) -> Measured:
     """Decision states of all prompts at all hook points."""
     lm, costs = work.lm, costs_of(work.lm)
-    flop = _reading_flop(work, costs, ROWS_PER_BATCH, max(work.layers))
+    flop = _reading_flop(work, costs, max(work.layers))
 
     def ours(some: Workload = work) -> dict[int, Tensor]:
         return capture_decisions(lm, some.ids, some.carriers, some.layers)
@@ -59,7 +59,7 @@ def capture(work: Workload, repeat: int) -> Measured:
     equal = all(_near(found[layer], torch.stack([row[layer] for row in naive.result])) for layer in work.layers)
     seconds = naive.seconds * len(work.ids) / len(part.ids)
     result = Result("capture", median(runs), seconds, flop / peak.rate, memory, equal)
-    return Measured(result, _lengths(work, ROWS_PER_BATCH))
+    return Measured(result, _lengths(work))
 
 
 def control(work: Workload, repeat: int) -> Measured:
@@ -125,7 +125,7 @@ def swap(work: Workload, repeat: int) -> Measured:
     memory, found = peak_memory(), runs[-1].result
     generated = [max(1, len(ids)) for ids in found.values()]
     each = costs.above(layer) + costs.head
-    flop = _reading_flop(work, costs, PROMPTS_PER_BATCH, lm.n_layers - 1) + len(work.ids) * costs.head
+    flop = _reading_flop(work, costs, lm.n_layers - 1) + len(work.ids) * costs.head
     flop += sum(each + (n - 1) * (costs.whole + costs.head) for n in generated)
     cells = list(found)[:: max(1, len(found) // NAIVE)][:NAIVE]
     naive = timed(
@@ -134,7 +134,7 @@ def swap(work: Workload, repeat: int) -> Measured:
     equal = all(_begins(ids, found[cell]) for cell, ids in zip(cells, naive.result, strict=True))
     seconds = naive.seconds * len(found) / len(cells)
     result = Result(f"swap evaluation, {len(found):,} swaps", median(runs), seconds, flop / peak.rate, memory, equal)
-    lengths = _lengths(work, PROMPTS_PER_BATCH) | {"tokens_per_answer": sum(generated) / len(generated)}
+    lengths = _lengths(work) | {"tokens_per_answer": sum(generated) / len(generated)}
     return Measured(result, lengths)
 
 
@@ -150,27 +150,26 @@ def _interleaved(work: Callable[[], Any], repeat: int, device: torch.device) -> 
     return peak, runs
 
 
-def _reading_flop(work: Workload, costs: Costs, rows_per_batch: int, layer: int) -> float:
-    """Reading prompts once through blocks 0 to `layer`: what a carrier's prompts begin with in common counts once a batch."""
+def _reading_flop(work: Workload, costs: Costs, layer: int) -> float:
+    """Reading prompts once through blocks 0 to `layer`: what a carrier's prompts begin with in common counts once."""
     tokens = keys = 0
-    for shared, rest in _parts(work, rows_per_batch):
+    for shared, rest in _parts(work):
         tokens += shared + sum(rest)
         keys += keys_seen(0, shared) + sum(keys_seen(shared, length) for length in rest)
     return tokens * costs.upto(layer) + (layer + 1) * costs.attention * keys
 
 
-def _parts(work: Workload, rows_per_batch: int) -> Iterator[tuple[int, list[int]]]:
-    """Of every batch: tokens that all prompts begin with, and how many each has behind them."""
-    for index in batches_by_carrier(work.carriers, [len(row) for row in work.ids], rows_per_batch):
-        rows = [work.ids[i] for i in index]
+def _parts(work: Workload) -> Iterator[tuple[int, list[int]]]:
+    """Of every carrier: tokens that all its prompts begin with, and how many each has behind them."""
+    for members in by_carrier(work.carriers):
+        rows = [work.ids[i] for i in members]
         shared = shared_tokens(rows)
         yield shared, [len(row) - shared for row in rows]
 
 
-def _lengths(work: Workload, rows_per_batch: int) -> dict[str, float]:
-    """Mean tokens of a prompt, and of these those that its batch reads once."""
-    parts = list(_parts(work, rows_per_batch))
-    shared = sum(shared * len(rest) for shared, rest in parts)
+def _lengths(work: Workload) -> dict[str, float]:
+    """Mean tokens of a prompt, and of these those that all prompts of its carrier begin with."""
+    shared = sum(shared * len(rest) for shared, rest in _parts(work))
     return {"tokens_per_prompt": sum(map(len, work.ids)) / len(work.ids), "shared_tokens_per_prompt": shared / len(work.ids)}
 
 
@@ -242,7 +241,7 @@ def _whole_loss(work: Workload, swap: Swap, W: Tensor, b: Tensor, D: Tensor) -> 
 def _generated(work: Workload, one: Swap, delta: Tensor, limit: int) -> list[int]:
     """A swap's answer by `generate` of the whole model, the edit in a hook, at the prompt's last token alone."""
     lm = work.lm
-    ids, mask = padded_behind([work.ids[one.prompt]], 0)
+    ids, mask = padded([work.ids[one.prompt]])
     seen: list[int] = []
 
     def edit(hidden: Tensor) -> Tensor | None:

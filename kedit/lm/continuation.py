@@ -1,7 +1,7 @@
 """The cached continuation path: read a prompt once, then run only what an edit at its decision position changes.
 
 An edit after block L at the last prompt token leaves every key and value of the earlier positions as they are,
-and those of the decision position in blocks 0..L. So a prompt is read once (`read_prefix`); an edited run costs one
+and those of the decision position in blocks 0..L. So a prompt is read once (`lm.prefixes`); an edited run costs one
 token through blocks L+1.. and then the answer's own tokens.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from kedit.lm.hooks import residual_hook
 from kedit.lm.model import LanguageModel
@@ -35,7 +36,9 @@ class Prefix(NamedTuple):
     logits: Tensor
 
     def rows(self, index: Tensor) -> Prefix:
-        """The prompts at `index`, which may repeat."""
+        """The prompts at `index`, which may repeat; nothing is copied where it is all of them in their order."""
+        if len(index) == len(self.mask) and torch.equal(index, torch.arange(len(index), device=index.device)):
+            return self
         cache = tuple(pair and (pair[0][index], pair[1][index]) for pair in self.cache)
         states = {layer: state[index] for layer, state in self.states.items()}
         logits = self.logits[index] if len(self.logits) else self.logits
@@ -61,43 +64,23 @@ def room_for(like: Prefix, rows: int, width: int) -> Prefix:
     return Prefix(empty(like.mask, width), cache, states, like.logits[:0])
 
 
-def put(room: Prefix, start: int, part: Prefix) -> None:
-    """Write the prompts of `part` into rows `start`.. of `room`, padded in front; `logits` are not kept."""
-    rows, width = slice(start, start + len(part.mask)), part.mask.shape[1]
-    room.mask[rows, -width:] = part.mask
+def put(room: Prefix, rows: Sequence[int], part: Prefix) -> None:
+    """Write the prompts of `part` into these rows of `room`, padded in front alone; `logits` are not kept."""
+    at = torch.tensor(rows, device=room.mask.device)
+    width = min(room.mask.shape[1], part.mask.shape[1])
+    # Rows that were padded behind what they share with others have holes: real columns move to the end.
+    columns = part.mask.argsort(dim=1, stable=True)[:, -width:]
+    room.mask[at, -width:] = part.mask.gather(1, columns)
     for kept, pair in zip(room.cache, part.cache, strict=True):
         if kept is not None and pair is not None:
-            kept[0][rows, :, -width:], kept[1][rows, :, -width:] = pair
+            for whole, some in zip(kept, pair, strict=True):
+                whole[at, :, -width:] = some.take_along_dim(columns[:, None, :, None], dim=2)
     for layer, state in part.states.items():
-        room.states[layer][rows] = state
+        room.states[layer][at] = state
 
 
 class StopForward(Exception):
     """Ends a forward pass after the deepest wanted block."""
-
-
-@torch.no_grad()
-def read_prefix(lm: LanguageModel, prompts: Sequence[Sequence[int]], layers: Sequence[int]) -> Prefix:
-    """Read prompts (token ids) once; keep keys, values and the decision states after `layers`.
-
-    Tokens that all prompts begin with (a carrier's own words) are read for one row only; padding stands behind them.
-    """
-    shared = shared_tokens(prompts)
-    ids, mask = (tensor.to(lm.device) for tensor in padded_behind(prompts, shared))
-    states: dict[int, Tensor] = {}
-    cache = DynamicCache(config=lm.model.config)
-    if shared:
-        head = torch.tensor([prompts[0][:shared]], device=lm.device)
-        lm.model(input_ids=head, attention_mask=torch.ones_like(head), past_key_values=cache, use_cache=True)
-        for layer in cache.layers:
-            layer.keys, layer.values = (kept.expand(len(ids), -1, -1, -1) for kept in (layer.keys, layer.values))
-    with ExitStack() as stack:
-        for layer in layers:
-            stack.enter_context(residual_hook(lm.blocks[layer], _keeper(states, layer)))
-        # An index rather than a count: a slice of the last column would go through a batched product, several times slower.
-        logits = call(lm.model, cache, mask, input_ids=ids, logits_to_keep=torch.tensor([ids.shape[1] - 1]))
-    pairs = tuple((layer.keys, layer.values) for layer in cache.layers)
-    return Prefix(mask, pairs, {layer: state[:, -1] for layer, state in states.items()}, logits[:, -1])
 
 
 def call(model: nn.Module, cache: Cache, mask: Tensor, **inputs: Any) -> Tensor:
@@ -107,36 +90,8 @@ def call(model: nn.Module, cache: Cache, mask: Tensor, **inputs: Any) -> Tensor:
     return model(**inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True).logits
 
 
-def padded_behind(prompts: Sequence[Sequence[int]], shared: int) -> tuple[Tensor, Tensor]:
-    """What follows the `shared` first tokens, ids [b, s] padded in front, and the mask [b, shared + s] of all tokens."""
-    width = max(len(row) for row in prompts)
-    ids = torch.zeros(len(prompts), width - shared, dtype=torch.long)
-    mask = torch.ones(len(prompts), width, dtype=torch.long)
-    for i, row in enumerate(prompts):
-        pad = width - len(row)
-        ids[i, pad:] = torch.tensor(row[shared:])
-        mask[i, shared : shared + pad] = 0
-    return ids, mask
-
-
-def shared_tokens(prompts: Sequence[Sequence[int]]) -> int:
-    """Length of the common beginning of all prompts, leaving every one at least its last token; 0 for a single prompt."""
-    if len(prompts) == 1:
-        return 0
-    least = min(len(row) for row in prompts) - 1
-    first, last = min(map(list, prompts)), max(map(list, prompts))
-    return next((i for i in range(least) if first[i] != last[i]), least)
-
-
 def _longer(mask: Tensor, by: int) -> Tensor:
     return torch.cat([mask, mask.new_ones(len(mask), by)], dim=1)
-
-
-def _keeper(states: dict[int, Tensor], layer: int) -> Callable[[Tensor], None]:
-    def keep(hidden: Tensor) -> None:
-        states[layer] = hidden
-
-    return keep
 
 
 @torch.no_grad()
@@ -156,9 +111,20 @@ def answer_states(lm: LanguageModel, prefix: Prefix, answers: Tensor, layer: int
     return kept[layer]
 
 
+def empty_cache(lm: LanguageModel) -> DynamicCache:
+    """A cache that keeps every key, also in blocks that look back a limited way.
+
+    A window's own layer counts what it was given, and so cannot be filled with stored keys. Windows count padding, too:
+    they are to be wider than the prompts, as they are.
+    """
+    cache = DynamicCache()
+    cache.layers = [DynamicLayer() for _ in lm.blocks]
+    return cache
+
+
 def _cache(pairs: Sequence[KeysValues | None], lm: LanguageModel, drop_last: bool = False) -> DynamicCache:
     """A cache over (views of) stored keys and values; updates make new tensors, so the stored ones stay as they are."""
-    cache = DynamicCache(config=lm.model.config)
+    cache = empty_cache(lm)
     some = next(pair for pair in reversed(pairs) if pair is not None)
     for layer, pair in zip(cache.layers, pairs, strict=True):
         keys, values = pair if pair is not None else (some[0][:, :1, :, :1], some[1][:, :1, :, :1])

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from kedit.errors import InputError
-from kedit.lm.continuation import Prefix, call, read_prefix, replay
+from kedit.lm.continuation import Prefix, call, replay
 from kedit.lm.hooks import input_hook
 from kedit.lm.model import LanguageModel
-from kedit.lm.reading import batches_by_carrier
+from kedit.lm.prefixes import passes, read_prefixes
 from kedit.progress import progress
 
+ROWS = 256
+"""Prompts times heads in one pass."""
 _OUTPUT = re.compile(r"(^|\.)(o_proj|out_proj|c_proj|dense|wo)$")
 _ATTENTION = re.compile(r"att", re.IGNORECASE)
 
@@ -53,17 +55,16 @@ def head_means(lm: LanguageModel, layer: int, prompts: Sequence[list[int]], carr
     modules = output_projections(lm, layer)
     sums: Tensor | None = None
     counts = torch.bincount(groups)
-    with progress("reading attention heads", len(prompts), "prompt") as advance:
-        for index in batches_by_carrier(list(carriers), [len(row) for row in prompts]):
-            kept: dict[int, Tensor] = {}
-            with ExitStack() as stack:
-                for block, module in enumerate(modules):
-                    stack.enter_context(input_hook(module, _keeper(kept, block)))
-                read_prefix(lm, [prompts[i] for i in index], [])
+    with progress("reading attention heads", len(prompts), "prompt") as advance, ExitStack() as stack:
+        kept: dict[int, Tensor] = {}
+        for block, module in enumerate(modules):
+            stack.enter_context(input_hook(module, _keeper(kept, block)))
+        for one in passes(lm, prompts, carriers, [], upto=layer):
             heads = torch.stack([kept[block] for block in range(len(modules))], dim=1).float().cpu()
             sums = heads.new_zeros(len(counts), *heads.shape[1:]) if sums is None else sums
-            sums.index_add_(0, groups[index], heads)
-            advance(len(index))
+            if one.places:
+                sums.index_add_(0, groups[one.places], heads)
+            advance(len(one.places))
     assert sums is not None, "no prompts"
     return sums / counts.clamp_min(1)[:, None, None]
 
@@ -78,9 +79,9 @@ def indirect_effects(lm: LanguageModel, layer: int, means: Tensor, probes: Seque
     size = means.shape[2] // heads
     effects = torch.zeros(len(modules), heads)
     with progress("effects of attention heads", len(probes), "prompt") as advance:
-        for index in batches_by_carrier([probe.carrier for probe in probes], [len(probe.ids) for probe in probes]):
+        ids, carriers = [probe.ids for probe in probes], [probe.carrier for probe in probes]
+        for index, prefix in read_prefixes(lm, ids, carriers, [], rows=max(1, ROWS // heads)):
             part = [probes[i] for i in index]
-            prefix = read_prefix(lm, [probe.ids for probe in part], [])
             last = torch.tensor([[probe.ids[-1]] for probe in part], device=lm.device)
             tokens = torch.tensor([probe.token for probe in part], device=lm.device)
             wanted = means[[probe.target for probe in part]].to(lm.device, lm.dtype)

@@ -1,8 +1,7 @@
-"""Reading prompts: one pass that captures decision states and asks the model, in batches of equal length."""
+"""Reading prompts: one pass that captures decision states and asks the model."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,27 +10,16 @@ from torch import Tensor
 
 from kedit.curriculum.answers import AnswerMatcher
 from kedit.curriculum.prompts import Prompt
-from kedit.lm.continuation import greedy_base, read_prefix
+from kedit.lm.continuation import Prefix, greedy_base
 from kedit.lm.model import LanguageModel
+from kedit.lm.prefixes import read_prefixes
 from kedit.progress import progress
 
-ROWS_PER_BATCH = 96
-"""Prompts of a carrier are sorted by length: small batches waste little on padding."""
 PAST_ANSWER = 4
 """Tokens decoded past the longest accepted answer (method.md, Match)."""
 
 Reads = tuple[tuple[str, tuple[str, ...]], ...]
 """(relation, accepted values): the readings of an answer that must be settled before it may end."""
-
-
-def batches_by_carrier(carriers: Sequence[str], lengths: Sequence[int], most: int = ROWS_PER_BATCH) -> Iterator[list[int]]:
-    """Indices in batches of one carrier each, whose own words are then read once; shorter prompts first within a carrier."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index in sorted(range(len(carriers)), key=lambda i: lengths[i]):
-        groups[carriers[index]].append(index)
-    for members in groups.values():
-        for start in range(0, len(members), most):
-            yield members[start : start + most]
 
 
 class Decoder:
@@ -65,23 +53,35 @@ def read(
     label: str = "reading prompts",
 ) -> Reading:
     """Read and answer every prompt; prompts about no relation are read, not answered."""
-    ids = [lm.encode(prompt.text) for prompt in prompts]
+    asked = [i for i, prompt in enumerate(prompts) if prompt.relation is not None]
+    silent = [i for i, prompt in enumerate(prompts) if prompt.relation is None] if layers else []
     states = {layer: torch.empty(len(prompts), lm.d_model) for layer in layers}
     answers: list[tuple[int, ...]] = [()] * len(prompts)
-    with progress(label, len(prompts), "prompt") as advance:
-        for index in batches_by_carrier([prompt.carrier for prompt in prompts], [len(row) for row in ids]):
-            prefix = read_prefix(lm, [ids[i] for i in index], layers)
-            for layer in layers:
-                states[layer][index] = prefix.states[layer].float().cpu()
-            asked = [position for position, i in enumerate(index) if prompts[i].relation is not None]
-            if asked:
-                rows = [prompts[index[position]] for position in asked]
-                done, limit = stopping([((str(row.relation), row.answers),) for row in rows], decoders)
-                found = greedy_base(lm, prefix.rows(torch.tensor(asked, device=lm.device)), done, limit)
-                for position, tokens in zip(asked, found, strict=True):
-                    answers[index[position]] = tuple(tokens)
+    with progress(label, len(asked) + len(silent), "prompt") as advance:
+        for index, prefix in _read_some(lm, prompts, asked, layers):
+            _store(states, index, prefix)
+            done, limit = stopping([((str(prompts[i].relation), prompts[i].answers),) for i in index], decoders)
+            for i, tokens in zip(index, greedy_base(lm, prefix, done, limit), strict=True):
+                answers[i] = tuple(tokens)
+            advance(len(index))
+        for index, prefix in _read_some(lm, prompts, silent, layers, upto=max(layers, default=None)):
+            _store(states, index, prefix)
             advance(len(index))
     return Reading(states, tuple(answers), tuple(lm.decode(list(row)) for row in answers))
+
+
+def _read_some(
+    lm: LanguageModel, prompts: Sequence[Prompt], places: Sequence[int], layers: Sequence[int], upto: int | None = None
+) -> Iterator[tuple[list[int], Prefix]]:
+    """Read the prompts at these places; batches of places."""
+    ids = lm.encode_batch([prompts[i].text for i in places])
+    for index, prefix in read_prefixes(lm, ids, [prompts[i].carrier for i in places], layers, upto=upto):
+        yield [places[i] for i in index], prefix
+
+
+def _store(states: Mapping[int, Tensor], index: Sequence[int], prefix: Prefix) -> None:
+    for layer, state in prefix.states.items():
+        states[layer][index] = state.float().cpu()
 
 
 def stopping(reads: Sequence[Reads], decoders: Mapping[str, Decoder]) -> tuple[Callable[[int, str], bool], int]:

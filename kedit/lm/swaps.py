@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
-from kedit.lm.continuation import Continuation, Prefix, answer_states, put, read_prefix, room_for
+from kedit.lm.continuation import Continuation, Prefix, answer_states, put, room_for
 from kedit.lm.model import LanguageModel
-from kedit.lm.reading import batches_by_carrier
+from kedit.lm.prefixes import read_prefixes
 from kedit.progress import progress
 
 POOL = 16
@@ -53,30 +53,24 @@ class SwapData:
         used = sorted(by_prompt)
         width = max(len(swap.answer) for swap in swaps)
         room: Prefix | None = None
-        start = 0
-        tails: list[Tensor] = []
-        order: list[tuple[int, int]] = []
+        texts = [ids[i] for i in used]
+        self._tail = torch.zeros(len(swaps), width - 1, lm.d_model)
         with progress("caching swaps", len(used), "prompt") as advance:
-            for index in batches_by_carrier([prompts[i].carrier for i in used], [len(ids[i]) for i in used]):
-                members = [used[i] for i in index]
-                prefix = read_prefix(lm, [ids[i] for i in members], [layer])
-                flat = [(row, number) for row, i in enumerate(members) for number in by_prompt[i]]
-                tails.append(_tails(lm, layer, prefix, [(row, swaps[number]) for row, number in flat], width))
-                order += [(start + row, number) for row, number in flat]
+            for index, prefix in read_prefixes(lm, texts, [prompts[i].carrier for i in used], [layer]):
+                flat = [(row, number) for row, i in enumerate(index) for number in by_prompt[used[i]]]
+                _put_tails(self._tail, lm, layer, prefix, [(row, number, swaps[number].answer) for row, number in flat])
                 kept = prefix.drop_below(layer)
-                room = room or room_for(kept, len(used), max(len(ids[i]) for i in used))
-                put(room, start, kept)
-                start += len(members)
+                room = room or room_for(kept, len(used), max(map(len, texts)))
+                put(room, index, kept)
                 advance(len(index))
         if room is None:
             raise ValueError("no swaps to train on")
         self._prefix = room
-        self._tail = torch.cat(tails)
-        self._row = torch.tensor([row for row, _ in order])
-        self._number = torch.tensor([number for _, number in order])
-        self._source = torch.tensor([swaps[number].source for _, number in order])
-        self._target = torch.tensor([swaps[number].target for _, number in order])
-        self._answers = _padded([swaps[number].answer for _, number in order], width)
+        place = {prompt: row for row, prompt in enumerate(used)}
+        self._row = torch.tensor([place[swap.prompt] for swap in swaps])
+        self._source = torch.tensor([swap.source for swap in swaps])
+        self._target = torch.tensor([swap.target for swap in swaps])
+        self._answers = _padded([swap.answer for swap in swaps], width)
         self._layer = layer
 
     def __len__(self) -> int:
@@ -84,10 +78,9 @@ class SwapData:
 
     def part(self, wanted: range) -> SwapData:
         """Only the swaps with these places in the sequence that this was made from; shares the cache."""
-        mine = (self._number >= wanted.start) & (self._number < wanted.stop)
         view = copy(self)
-        for name in ("_tail", "_row", "_number", "_source", "_target", "_answers"):
-            setattr(view, name, getattr(self, name)[mine])
+        for name in ("_tail", "_row", "_source", "_target", "_answers"):
+            setattr(view, name, getattr(self, name)[wanted.start : wanted.stop])
         return view
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[SwapBatch]:
@@ -123,14 +116,18 @@ def _padded(answers: Sequence[Sequence[int]], width: int) -> Tensor:
     return padded
 
 
-def _tails(lm: LanguageModel, layer: int, prefix: Prefix, flat: Sequence[tuple[int, Swap]], width: int) -> Tensor:
-    """States after block `layer` at all but the last answer token, [len(flat), width - 1, d], zero behind short answers."""
-    tails = torch.zeros(len(flat), width - 1, lm.d_model)
-    longer = sorted((i for i, (_, swap) in enumerate(flat) if len(swap.answer) > 1), key=lambda i: len(flat[i][1].answer))
+def _put_tails(
+    tails: Tensor, lm: LanguageModel, layer: int, prefix: Prefix, flat: Sequence[tuple[int, int, tuple[int, ...]]]
+) -> None:
+    """Write states after block `layer` at all but the last answer token into `tails` [swaps, width - 1, d].
+
+    flat: row of `prefix`, number of the swap, answer.
+    """
+    longer = sorted((one for one in flat if len(one[2]) > 1), key=lambda one: len(one[2]))
     for start in range(0, len(longer), 256):
         part = longer[start : start + 256]
-        most = len(flat[part[-1]][1].answer) - 1
-        forced = _padded([flat[i][1].answer[:-1] for i in part], most).clamp_min(0).to(lm.device)
-        rows = torch.tensor([flat[i][0] for i in part], device=lm.device)
-        tails[part, :most] = answer_states(lm, prefix.rows(rows), forced, layer).float().cpu()
-    return tails
+        most = len(part[-1][2]) - 1
+        forced = _padded([answer[:-1] for _, _, answer in part], most).clamp_min(0).to(lm.device)
+        rows = torch.tensor([row for row, _, _ in part], device=lm.device)
+        states = answer_states(lm, prefix.rows(rows), forced, layer).float().cpu()
+        tails[[number for _, number, _ in part], :most] = states

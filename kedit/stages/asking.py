@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kedit.lm.reading import Decoder, Reading
 
 STAGE_VERSION = 1
-READING_VERSION = 1
+READING_VERSION = 2
 READING = "reading"
 """No stage, but told apart: whichever stage first asks the model needs it, as a rule the one that decides on teaching."""
 FRACTIONS = (0.5, 0.6)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
-from kedit.lm.continuation import Continuation, read_prefix
+from kedit.lm.continuation import Continuation
 from kedit.lm.hooks import residual_hook
 from kedit.lm.model import LanguageModel
-from kedit.lm.reading import batches_by_carrier
+from kedit.lm.prefixes import read_prefixes
 from kedit.sae.dictionary import FreeBank
 from kedit.verification.neutral import kl
 
@@ -24,8 +24,7 @@ def kl_at_decisions(lm: LanguageModel, layer: int, bank: FreeBank, prompts: Sequ
     """Mean over prompts, with the reconstruction at the decision position alone."""
     continuation, found = Continuation(lm, layer), []
     ids = lm.encode_batch([prompt.text for prompt in prompts])
-    for index in batches_by_carrier([prompt.carrier for prompt in prompts], [len(row) for row in ids], ROWS):
-        prefix = read_prefix(lm, [ids[i] for i in index], [layer])
+    for _, prefix in read_prefixes(lm, ids, [prompt.carrier for prompt in prompts], [layer], rows=ROWS):
         x = prefix.states[layer]
         x_hat = bank.decode(bank.encode(x.float().cpu())).to(x)
         found.append(kl(prefix.logits, continuation.logits(prefix, x_hat)[:, 0]).cpu())

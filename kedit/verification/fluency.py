@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from kedit.curriculum.prompts import Prompt
 from kedit.editing.edited import edited
 from kedit.editing.resolving import ResolvedRecipe
-from kedit.lm.continuation import padded_behind
+from kedit.lm.batching import padded
 from kedit.progress import progress
 from kedit.verification.applying import Applied
 from kedit.verification.figures import Fluency, Gate, Share
@@ -183,5 +183,5 @@ def _losses(setting: Setting, prompts: Sequence[Prompt], texts: Sequence[Text]) 
 
 def _padded(setting: Setting, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """Tokens and mask [n, longest], padded in front, where the model is."""
-    tokens, mask = padded_behind(rows, 0)
+    tokens, mask = padded(rows)
     return tokens.to(setting.lm.device), mask.to(setting.lm.device)

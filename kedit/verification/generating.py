@@ -1,4 +1,4 @@
-"""Answers on the cached continuation path: prompts are read once per carrier, then answered from any number of edited states."""
+"""Answers on the cached continuation path: prompts are read once, then answered from any number of edited states."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
-from kedit.lm.continuation import Prefix, greedy_base, read_prefix
-from kedit.lm.reading import Reads, batches_by_carrier, stopping
+from kedit.lm.continuation import Prefix, greedy_base
+from kedit.lm.prefixes import read_prefixes
+from kedit.lm.reading import Reads, stopping
 from kedit.progress import progress
 from kedit.verification.setting import Setting
 
-PROMPTS_PER_BATCH = 64
+PROMPTS_PER_BATCH = 128
 CELLS_PER_CALL = 4096
 """Rows x columns of keys and values that one greedy call copies: about 100 MB for the default model."""
 
 
 class Batch(NamedTuple):
-    """Prompts of one carrier that have been read: `places` in what was asked for, states x [b, d] on the CPU."""
+    """Prompts that have been read: `places` in what was asked for, states x [b, d] on the CPU."""
 
     places: list[int]
     prompts: list[Prompt]
@@ -28,13 +29,13 @@ class Batch(NamedTuple):
     x: Tensor
 
 
-def batches(setting: Setting, prompts: Sequence[Prompt], label: str, most: int = PROMPTS_PER_BATCH) -> Iterator[Batch]:
-    """Read prompts in batches of one carrier each."""
+def batches(setting: Setting, prompts: Sequence[Prompt], label: str) -> Iterator[Batch]:
+    """Read prompts, batch by batch."""
     layer = setting.sae.layer
     ids = setting.lm.encode_batch([prompt.text for prompt in prompts])
     with progress(label, len(prompts), "prompt") as advance:
-        for index in batches_by_carrier([prompt.carrier for prompt in prompts], [len(row) for row in ids], most):
-            prefix = read_prefix(setting.lm, [ids[i] for i in index], [layer])
+        carriers = [prompt.carrier for prompt in prompts]
+        for index, prefix in read_prefixes(setting.lm, ids, carriers, [layer], rows=PROMPTS_PER_BATCH):
             yield Batch(index, [prompts[i] for i in index], prefix, prefix.states[layer].float().cpu())
             advance(len(index))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kedit.editing.edited import EditedModel, edited
 from kedit.editing.resolving import ResolvedRecipe
-from kedit.lm.continuation import padded_behind
+from kedit.lm.batching import padded
 from kedit.lm.reading import answer_limit
 from kedit.progress import progress
 from kedit.verification.applying import Applied, applied
@@ -54,7 +54,7 @@ def stepwise_rows(setting: Setting, arm: Arm, items: Sequence[Item], all_edits: 
 def _generate(setting: Setting, model: EditedModel, items: Sequence[Item]) -> list[tuple[str, bool]]:
     """Greedy answers under the edits, and whether each item's own fired."""
     ids = setting.lm.encode_batch([item.prompt.text for item in items])
-    tokens, mask = (part.to(setting.lm.device) for part in padded_behind(ids, 0))
+    tokens, mask = (part.to(setting.lm.device) for part in padded(ids))
     limit = max(answer_limit(reads_of(setting, item), setting.decoders) for item in items)
     stop = min(setting.lm.stop_tokens, default=0)
     made = model.generate(tokens, attention_mask=mask, max_new_tokens=limit, do_sample=False, num_beams=1, pad_token_id=stop)

@@ -53,10 +53,10 @@ def test_blocks_above_and_below_make_the_whole() -> None:
     assert costs.upto(1) + costs.above(1) == costs.whole == 15
 
 
-def test_shared_tokens_count_once_a_batch(work: Workload) -> None:
+def test_shared_tokens_count_once_a_carrier(work: Workload) -> None:
     apart = work._replace(lm=work.lm, prompts=work.prompts[:1], ids=work.ids[:1])
-    one = models._reading_flop(apart, costs_of(work.lm), 96, 2)
-    many = models._reading_flop(work, costs_of(work.lm), 96, 2)
+    one = models._reading_flop(apart, costs_of(work.lm), 2)
+    many = models._reading_flop(work, costs_of(work.lm), 2)
     assert one < many < len(work.ids) * max(len(row) for row in work.ids) / len(work.ids[0]) * one
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from kedit.editing.operators import recipe_delta
+from kedit.editing.operators import recipe_delta, strength_of
 from kedit.errors import KeditError
+from kedit.lm.continuation import Continuation, greedy_base
 from kedit.lm.hooks import residual_hook
+from kedit.lm.prefixes import read_prefixes
 
 LAYER = 1
 TEXTS = ("The capital of France is", "Q: On which continent lies Chad?\nA:", "Peru", "What is the language of Peru?")
@@ -401,3 +403,27 @@ def test_half_precision_keeps_its_dtype(random_transformer: Any, editing: Editin
         logits = edited_model(**one(lm)).logits
     assert logits.dtype == torch.bfloat16
     assert not torch.equal(logits, lm.model(**one(lm)).logits)
+
+
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "opt", "qwen2"])
+def test_it_generates_what_the_cached_continuation_answers(
+    layout: str, random_lm: Any, editing: Editing, resolved: Any, make_sae: Any
+) -> None:
+    lm, limit = random_lm(layout), 5
+    sae, recipe = make_sae(lm), resolved(FORCED)
+    texts = [f"The capital of {name} is" for name in ("Peru", "Chad", "Guinea", "Norway")] + list(TEXTS)
+    ids = lm.encode_batch(texts)
+    moved = 0
+    with editing(lm, recipe, sae) as model:
+        for index, prefix in read_prefixes(lm, ids, ["is"] * 5 + ["a", "b", "c"], [LAYER]):
+            x = prefix.states[LAYER]
+            strengths = [strength_of(edit, sae.metadata) for edit in recipe.edits]
+            made = recipe_delta(recipe.edits, strengths, sae.slot_values(x), sae.write_rows, sae.slot_threshold)
+            answers = Continuation(lm, LAYER).greedy(prefix, x + made.delta, lambda *_: False, limit)
+            base = greedy_base(lm, prefix, lambda *_: False, limit)
+            for i, answer, before in zip(index, answers, base, strict=True):
+                inputs = torch.tensor([ids[i]])
+                whole = model.generate(inputs, max_new_tokens=limit, do_sample=False, pad_token_id=0)[0, len(ids[i]) :].tolist()
+                assert answer == whole[: next((n for n, token in enumerate(whole) if token in lm.stop_tokens), limit)]
+                moved += answer != before
+    assert moved

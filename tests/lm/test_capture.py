@@ -1,4 +1,4 @@
-"""Captured positions are the plain forward's, without the first token; a carrier's own words count once a batch."""
+"""Captured positions are the plain forward's, without the first token; a carrier's own words count once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from kedit.lm.batching import shared_tokens
 from kedit.lm.capture import capture_positions, first_states
 from kedit.lm.hooks import residual_hook
 
@@ -30,10 +31,13 @@ def test_positions_are_those_of_a_plain_forward(lm: Any) -> None:
 
 def test_what_a_carrier_says_itself_is_captured_once(random_lm: Any) -> None:
     lm = random_lm("llama")
-    ids = [lm.encode(text) for text in TEXTS[:2]]
-    shared = next(i for i, (a, b) in enumerate(zip(*ids, strict=False)) if a != b)
-    found = capture_positions(lm, ids, ["same", "same"], 1)
+    ids = [lm.encode(f"The capital of {name} is") for name in ("France", "Peru", "Chad", "Norway")]
+    shared = shared_tokens(ids)
+    found = capture_positions(lm, ids, ["same"] * len(ids), 1)
     assert len(found) == (shared - 1) + sum(len(row) - shared for row in ids)
+    for row in ids:
+        for state in plain(lm, row, 1)[1:]:
+            assert (found - state).norm(dim=1).min() < 1e-3 * state.norm()
 
 
 def test_first_states_are_those_of_texts_of_one_token(lm: Any) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from kedit.lm.continuation import Continuation, answer_states, greedy_base, put, read_prefix, room_for
+from kedit.lm.continuation import Continuation, answer_states, greedy_base, put, room_for
 from kedit.lm.hooks import residual_hook
 from kedit.lm.model import weight_fingerprint
+from kedit.lm.prefixes import read_prefix
 
 PROMPTS = ("The capital of France is", "The capital of Peru is", "Q: On which continent lies Chad?\nA:")
 LIMIT = 5
@@ -81,20 +82,19 @@ def test_a_batch_reads_what_single_prompts_read(lm: Any, ids: list[list[int]]) -
         torch.testing.assert_close(together.logits[i], alone.logits[0], rtol=1e-4, atol=1e-4)
 
 
-def test_shared_beginnings_change_nothing(lm: Any) -> None:
-    same_carrier = [lm.encode(f"The capital of {name} is") for name in ("France", "Peru", "Chad")]
-    together = read_prefix(lm, same_carrier, [2])
-    mixed = read_prefix(lm, [*same_carrier, lm.encode("Who?")], [2])
-    torch.testing.assert_close(together.states[2], mixed.states[2][:3], rtol=1e-4, atol=1e-5)
-
-
 def test_prefixes_put_together_continue_as_they_did_apart(lm: Any, ids: list[list[int]]) -> None:
     parts = [read_prefix(lm, [row], [1]) for row in ids]
     whole = room_for(parts[0], len(parts), max(map(len, ids)))
     for start, part in enumerate(parts):
-        put(whole, start, part)
+        put(whole, [start], part)
     apart = [Continuation(lm, 1).logits(part, part.states[1])[0] for part in parts]
     torch.testing.assert_close(Continuation(lm, 1).logits(whole, whole.states[1]), torch.stack(apart), rtol=1e-4, atol=1e-4)
+
+
+def test_all_rows_in_order_are_no_copy(lm: Any, ids: list[list[int]]) -> None:
+    prefix = read_prefix(lm, ids, [1])
+    assert prefix.rows(torch.arange(len(ids))) is prefix
+    assert prefix.rows(torch.tensor([0, 2, 1])) is not prefix
 
 
 def test_rows_may_repeat_and_stop_on_their_own(lm: Any, ids: list[list[int]]) -> None:

@@ -9,7 +9,7 @@ import torch
 from kedit.curriculum.answers import AnswerMatcher
 from kedit.curriculum.prompts import Prompt
 from kedit.lm.hooks import residual_hook
-from kedit.lm.reading import PAST_ANSWER, Decoder, batches_by_carrier, read
+from kedit.lm.reading import PAST_ANSWER, Decoder, read
 
 FORMS = {"fr": ("France",), "pe": ("Peru", "the land of Peru")}
 
@@ -48,8 +48,14 @@ def test_an_answer_ends_at_the_limit_or_when_it_is_settled(random_lm: Any) -> No
     assert len(found.answers[0]) <= decoder.limit(["pe"])
 
 
-def test_batches_hold_one_carrier_and_all_prompts_once() -> None:
-    carriers = ["a", "b", "a", "b", "a"]
-    found = list(batches_by_carrier(carriers, [3, 1, 2, 4, 1], most=2))
-    assert sorted(i for batch in found for i in batch) == [0, 1, 2, 3, 4]
-    assert all(len({carriers[i] for i in batch}) == 1 and len(batch) <= 2 for batch in found)
+def test_prompts_that_ask_nothing_cost_no_logits(random_lm: Any) -> None:
+    lm = random_lm("llama")
+    heads: list[torch.Tensor] = []
+    handle = lm.model.get_output_embeddings().register_forward_hook(lambda *call: heads.append(call[-1]))
+    try:
+        silent = read(lm, PROMPTS[2:3], {}, layers=[0, 2])
+        assert read(lm, PROMPTS[2:3], {}).texts == ("",)
+    finally:
+        handle.remove()
+    assert not heads
+    assert silent.states[2].shape == (1, lm.d_model)
