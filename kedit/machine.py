@@ -77,7 +77,8 @@ def metered() -> Iterator[Spent]:
     try:
         yield spent
     finally:
-        _open.remove(seen)
+        # Not by `remove`: peaks that are equal are not the same.
+        _open[:] = [other for other in _open if other is not seen]
         spent.seconds = time.monotonic() - started
         spent.memory = max(seen[0], _counted()) if known else None
         gpu = max(seen[1], _gpu_counted())

@@ -142,3 +142,17 @@ def test_a_budget_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEDIT_MEMORY", "plenty")
     with pytest.raises(InputError, match="no amount of memory"):
         memory_budget()
+
+
+def test_blocks_whose_peaks_are_equal_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kedit import machine
+
+    monkeypatch.setattr(machine, "_counted", lambda: 7)
+    with metered() as outer:
+        with metered():
+            with metered():
+                pass
+        with metered():
+            pass
+    assert outer.seconds >= 0
+    assert not machine._open

@@ -98,9 +98,9 @@ def test_interrupted_in_a_window_it_goes_on(
     def interrupted(*given: Any, **options: Any) -> Iterator[Any]:
         calls.append(1)
         for number, batch in enumerate(decision_states(*given, **options)):
-            if len(calls) == 3 and number == 1:
-                raise KeyboardInterrupt
             yield batch
+            if len(calls) == 3 and number == 0:
+                raise KeyboardInterrupt
 
     monkeypatch.setattr(activations, "decision_states", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -86,7 +86,10 @@ def test_figures_say_their_numbers(rich):
     strength = DRAW["strength"](rich)
     assert "hit on validation, n = 72, with 95 % interval" in texts(strength)
     assert "strength (calibrated units)" in texts(strength)
-    assert strength.caption == "Dashed: chosen strength 1. Shaded: from 0.75 to 1.25, hit stays within 0.05."
+    assert strength.caption == (
+        "Dashed: chosen strength 1. Shaded: from 0.75 to 1.25, hit stays within 0.05."
+        " Hit on 64 validation items, 24 of them on training carriers."
+    )
 
 
 def test_controls_stand_sorted(rich):

@@ -60,9 +60,9 @@ def test_report_has_the_documented_keys():
     assert {"retention", "drift_kl", "scope_leak", "scope_miss", "moved_slots"} <= document["locality"].keys()
 
 
-@pytest.mark.parametrize("name", ["kedit.evaluation/1", "kedit.report/1"])
-def test_leak_and_miss_stand_with_interval_and_number(name):
-    schema = json_schema(name)
+@pytest.mark.parametrize("kind", [Evaluation, Report])
+def test_leak_and_miss_stand_with_interval_and_number(kind):
+    schema = kind.model_json_schema(by_alias=True)
     locality, share = (schema["$defs"][part]["properties"] for part in ("Locality", "Share"))
     assert {"value", "ci", "n", "subjects"} <= share.keys()
     assert locality["scope_leak"]["additionalProperties"] == {"$ref": "#/$defs/Share"}
