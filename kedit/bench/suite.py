@@ -48,16 +48,18 @@ def measure_model(
     from kedit.lm.cache import TINY
     from kedit.lm.store import load_model
     from kedit.machine import keep_freed_memory
+    from kedit.ontology import load_ontology
     from kedit.stages.asking import candidate_layers
 
     if model == TINY:
         raise InputError("tiny is made from an ontology and taught; there is nothing to load", advice="Name another model.")
     keep_freed_memory()
+    read = load_ontology(ontology)  # before the model: what is wrong with it is said at once
     lm = load_model(model, device=device, wheel=wheel)
     if too_deep := [layer for layer in layers if layer >= lm.n_layers - 1]:
         advice = f"Choose blocks from 0 to {lm.n_layers - 2}: nothing comes after the last one."
         raise InputError(f"--layers {too_deep[0]}: {lm.name} has blocks 0 to {lm.n_layers - 1}", advice=advice)
-    loaded = load_workload(lm, ontology, prompts or PROMPTS[work], tuple(layers) or candidate_layers(lm.n_layers))
+    loaded = load_workload(lm, read, prompts or PROMPTS[work], tuple(layers) or candidate_layers(lm.n_layers))
     say(f"{work}: {len(loaded.prompts):,} prompts")
     measured = {"capture": models.capture, "control": models.control, "swap": models.swap}[work](loaded, repeat)
     facts = {

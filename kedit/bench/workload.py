@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from kedit.curriculum.answers import AnswerMatcher, matchers
@@ -14,7 +13,7 @@ from kedit.curriculum.splits import unit_hash
 from kedit.errors import InputError
 from kedit.lm.model import LanguageModel
 from kedit.lm.swaps import Swap
-from kedit.ontology import load_ontology, require_alignable
+from kedit.ontology import require_alignable
 from kedit.ontology.model import Ontology
 
 
@@ -63,16 +62,15 @@ class Workload(NamedTuple):
         ]
 
 
-def load_workload(lm: LanguageModel, ontology: Path, prompts: int, layers: tuple[int, ...]) -> Workload:
+def load_workload(lm: LanguageModel, ontology: Ontology, prompts: int, layers: tuple[int, ...]) -> Workload:
     """At least so many prompts of an ontology, as `kedit align` would make them; InputError if nothing can be swapped."""
-    loaded = load_ontology(ontology)
-    relations = require_alignable(loaded)
-    slots = build_slots(loaded, relations)
-    made = build_prompts(loaded, slots, relations)
+    relations = require_alignable(ontology)
+    slots = build_slots(ontology, relations)
+    made = build_prompts(ontology, slots, relations)
     if len(relations) < 2:
         raise InputError("has one relation that can be used: there is nothing to swap", advice="Take another ontology.")
     ids = lm.encode_batch([prompt.text for prompt in made.asked])
-    return Workload(lm, loaded, slots, matchers(loaded, relations), made.asked, ids, layers).part(prompts)
+    return Workload(lm, ontology, slots, matchers(ontology, relations), made.asked, ids, layers).part(prompts)
 
 
 def _of_carriers(prompts: Sequence[Prompt], least: int) -> list[int]:

@@ -16,6 +16,7 @@ from kedit.bench.floors import Costs, Peak, costs_of, keys_seen
 from kedit.bench.workload import Workload, load_workload
 from kedit.cli.main import run
 from kedit.errors import InputError
+from kedit.ontology import load_ontology
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def work(file: Path, lm: Any) -> Workload:
-    return load_workload(lm, file, 60, (1, 2))
+    return load_workload(lm, load_ontology(file), 60, (1, 2))
 
 
 def test_costs_are_those_that_torch_counts(lm: Any) -> None:
@@ -64,7 +65,7 @@ def test_a_workload_is_whole_carriers(work: Workload, file: Path, random_lm: Any
     counts = {carrier: work.carriers.count(carrier) for carrier in work.carriers}
     assert len(set(counts.values())) == 1
     assert len(work.prompts) >= 60
-    assert load_workload(random_lm("gpt2"), file, 60, (1,)).prompts == work.prompts
+    assert load_workload(random_lm("gpt2"), load_ontology(file), 60, (1,)).prompts == work.prompts
 
 
 @pytest.mark.parametrize("kind", ["capture", "control", "swap"])
@@ -125,4 +126,4 @@ def test_one_relation_is_nothing_to_swap(tmp_path: Path, random_lm: Any) -> None
     lines = [line for line in world().splitlines() if "ex:job" not in line and "ex:pet" not in line]
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(InputError, match="nothing to swap"):
-        load_workload(random_lm("gpt2"), path, 10, (1,))
+        load_workload(random_lm("gpt2"), load_ontology(path), 10, (1,))
