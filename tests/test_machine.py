@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -142,3 +143,19 @@ def test_a_budget_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEDIT_MEMORY", "plenty")
     with pytest.raises(InputError, match="no amount of memory"):
         memory_budget()
+
+
+def test_memory_of_gpus_is_counted_where_one_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks, reset = [300, 40], []
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True,
+        device_count=lambda: len(peaks),
+        max_memory_allocated=lambda index: peaks[index],
+        reset_peak_memory_stats=reset.append,
+    )
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))  # type: ignore[arg-type]
+    with metered() as whole:
+        assert reset == [0, 1]
+        with metered() as part:
+            peaks[0] = 100
+    assert (part.gpu_memory, whole.gpu_memory) == (140, 340)
