@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -156,3 +157,19 @@ def test_blocks_whose_peaks_are_equal_are_told_apart(monkeypatch: pytest.MonkeyP
             pass
     assert outer.seconds >= 0
     assert not machine._open
+
+
+def test_memory_of_gpus_is_counted_where_one_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks, reset = [300, 40], []
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True,
+        device_count=lambda: len(peaks),
+        max_memory_allocated=lambda index: peaks[index],
+        reset_peak_memory_stats=reset.append,
+    )
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))  # type: ignore[arg-type]
+    with metered() as whole:
+        assert reset == [0, 1]
+        with metered() as part:
+            peaks[0] = 100
+    assert (part.gpu_memory, whole.gpu_memory) == (140, 340)

@@ -18,7 +18,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kedit.errors import InputError, KeditError, Place
-from kedit.files import atomic, digest, write_json
+from kedit.files import atomic, digest, sha256_file, write_json
 
 PLAN, SCHEMA = "plan.json", "kedit.activations/1"
 PROMPTS = "prompts.jsonl"
@@ -206,7 +206,7 @@ def new_part(folder: Path, plan: Plan, part: int) -> Iterator[PartWriter]:
 def merge(folders: Sequence[Path], out: Path) -> tuple[Plan, list[int]]:
     """Put the parts that shards made into one folder (`out` may be one of them): the plan, and the parts that were copied.
 
-    InputError, before anything is copied, if folders are of several plans, a part is missing or is none of this plan.
+    InputError, before anything is copied, if folders are of several plans or prompts, a part is missing or is none of this plan.
     """
     plan = read_plan(folders[0])
     for folder in (*folders[1:], *([out] if (out / PLAN).is_file() else [])):
@@ -217,14 +217,22 @@ def merge(folders: Sequence[Path], out: Path) -> tuple[Plan, list[int]]:
         part: next((folder for folder in (out, *folders) if is_whole(folder, plan, part)), None) for part in range(plan.parts)
     }
     require_all([part for part, folder in sources.items() if folder is None], plan)
+    prompts = _one_prompts_file((out, *folders))
     claim(out, plan)
     copied = [(part, folder) for part, folder in sources.items() if folder is not None and folder != out]
     for part, folder in copied:
         _copy(part_file(folder, part), part_file(out, part))
-    prompts = next((folder / PROMPTS for folder in folders if (folder / PROMPTS).is_file()), None)
     if prompts is not None and not (out / PROMPTS).exists():
         _copy(prompts, out / PROMPTS)
     return plan, [part for part, _ in copied]
+
+
+def _one_prompts_file(folders: Sequence[Path]) -> Path | None:
+    """The prompts of all folders, which may differ in their splits although the texts, and so the states, are the same."""
+    files = [folder / PROMPTS for folder in folders if (folder / PROMPTS).is_file()]
+    if other := next((file for file in files if sha256_file(file) != sha256_file(files[0])), None):
+        raise InputError(f"{other} is another than {files[0]}", advice="Capture all shards with the same --seed and options.")
+    return files[0] if files else None
 
 
 def require_all(lacking: Sequence[int], plan: Plan) -> None:

@@ -37,8 +37,7 @@ def capture(
         pairs = [(prompt.text, prompt.carrier) for prompt in prompts.prompts]
         layers = tuple(layers) or candidate_layers(lm.n_layers)
         work = Capture(lm, pairs, out, layers, window=window or shards.WINDOW, threads=threads)
-        if not (out / shards.PROMPTS).is_file():
-            prompts.save(out / shards.PROMPTS)
+        prompts.save(out / shards.PROMPTS)
         plan = work.plan
         say(f"{plan.n:,} prompts in {plan.parts} parts, of which shard {shard[0]}/{shard[1]} makes {len(plan.mine(shard))}")
         if plan.parts < shard[1]:

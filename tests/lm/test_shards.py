@@ -98,6 +98,10 @@ def test_merging_copies_only_what_is_not_there(tmp_path: Path) -> None:
     assert merge([one, two], one)[1] == [1]
     assert not shards.missing(one, plan())
     assert merge([one], one)[1] == []
+    (one / "prompts.jsonl").write_text("{ }\n")
+    with pytest.raises(InputError, match=r"two.prompts\.jsonl is another than .*one"):
+        merge([one, two], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(
