@@ -38,7 +38,7 @@ FLUENCY: Final = ("perplexity_ratio", "repetition")
 """Metrics that are measured here."""
 COLLAPSED: Final = 10
 """Percentage points more texts that end at once under the edit, from where on the others are no sample of what it writes."""
-ROWS_PER_CALL: Final = 24
+ROWS_PER_CALL: Final = 48
 _END = re.compile(r"[\n.,;:!?)]")
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from kedit.curriculum.neutral import eval_sentences
 from kedit.curriculum.splits import unit_hash
-from kedit.lm.continuation import Prefix
+from kedit.lm.continuation import Prefix, put, room_for
 from kedit.lm.hooks import residual_hook
 from kedit.progress import progress
 from kedit.verification.applying import Applied, Scopes, edit_states
@@ -76,24 +76,31 @@ class NeutralText:
         self._setting, self._n, self._seed, self._sentences = setting, n, seed, sentences
 
     @cached_property
-    def _prefixes(self) -> list[Prefix]:
+    def _prefix(self) -> Prefix | None:
+        """All positions as the ends of one batch of prompts: many small batches would each pay for all the weights."""
         ids = self._setting.lm.encode_batch(list(self._sentences))
         read = _read(self._setting, ids, _positions(ids, self._n, self._seed, 1))
-        return [prefix.drop_below(self._setting.sae.layer) for prefix, _ in read]
+        parts = [prefix.drop_below(self._setting.sae.layer) for prefix, _ in read]
+        if not parts:
+            return None
+        room = room_for(parts[0], sum(len(part.mask) for part in parts), max(part.mask.shape[1] for part in parts))
+        first = 0
+        for part in parts:
+            put(room, range(first, first + len(part.mask)), part)
+            first += len(part.mask)
+        return room._replace(logits=torch.cat([part.logits for part in parts]))
 
     @torch.no_grad()
     def costs(self, movers: Sequence[Callable[[Tensor], Tensor]]) -> list[float | None]:
         """Mean KL in nats under each of `movers`: states [b, d] -> states [b, d]; None where there is no position."""
-        found: list[list[float]] = [[] for _ in movers]
-        for prefix in self._prefixes:
-            state = prefix.states[self._setting.sae.layer]
-            x = state.float().cpu()
-            made = torch.cat([mover(x) for mover in movers])
-            several = prefix.rows(torch.arange(len(x), device=state.device).repeat(len(movers)))
-            logits = self._setting.continuation.logits(several, made.to(state))[:, -1]
-            for number, values in enumerate(kl(several.logits, logits).cpu().split(len(x))):
-                found[number] += values.tolist()
-        return [sum(values) / len(values) if values else None for values in found]
+        if self._prefix is None:
+            return [None for _ in movers]
+        state = self._prefix.states[self._setting.sae.layer]
+        x, found = state.float().cpu(), []
+        for mover in movers:
+            logits = self._setting.continuation.logits(self._prefix, mover(x).to(state))[:, -1]
+            found.append(kl(self._prefix.logits, logits).mean().item())
+        return found
 
 
 def _positions(ids: Sequence[Sequence[int]], n: int, seed: int, works: int) -> dict[int, list[Position]]:
