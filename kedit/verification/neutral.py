@@ -96,7 +96,8 @@ class NeutralText:
         if self._prefix is None:
             return [None for _ in movers]
         state = self._prefix.states[self._setting.sae.layer]
-        x, found = state.float().cpu(), []
+        x = state.float().cpu()
+        found: list[float | None] = []
         for mover in movers:
             logits = self._setting.continuation.logits(self._prefix, mover(x).to(state))[:, -1]
             found.append(kl(self._prefix.logits, logits).mean().item())
