@@ -27,9 +27,9 @@ def train_reader(
 ) -> Reader:
     """Fit W, b on states `x` [n, d] with multi-hot `labels` [n, K]; the first `n_relations` slots exclude each other.
 
-    Loss: cross-entropy among relation slots where one is on, binary cross-entropy of every slot at threshold 1/2, and the
-    squared distance of u to 0 / 1, which keeps natural reads tight so that edits speak in the same unit. States are
-    whitened first (PCA of x, shrunk by `decay`), so that carrier variance does not drown the relation.
+    Loss: cross-entropy among relation slots where one is on (its ancestors aside), binary cross-entropy of every slot at
+    threshold 1/2, and the squared distance of u to 0 / 1, which keeps natural reads tight so that edits speak in the same unit.
+    States are whitened first (PCA of x, shrunk by `decay`), so that carrier variance does not drown the relation.
 
     `sinks` [s, d]: states of attention sinks (Sun et al., arXiv 2402.17762), a hundred times as long as others and all but
     parallel. Reads are blind to their direction: along it a linear read says nothing, and there it would say it loudly.
@@ -40,7 +40,7 @@ def train_reader(
     features = (x - mean) @ whiten
     labels = labels.to(features.dtype)
     asked = labels[:, :n_relations].sum(1) > 0
-    target = labels[:, :n_relations].argmax(1)
+    target, above = _asked_and_above(labels[asked, :n_relations] > 0)
     positive = labels.mean(0).clamp(0.02, 0.98)
     balance = labels * (0.5 / positive) + (1 - labels) * (0.5 / (1 - positive))
     V = torch.zeros(features.shape[1], labels.shape[1], requires_grad=True)
@@ -50,7 +50,8 @@ def train_reader(
     def closure() -> Tensor:
         optimizer.zero_grad()
         u = features @ V + c
-        exclusive = F.cross_entropy(SHARPNESS * u[asked, :n_relations], target[asked], reduction="none")
+        logits = (SHARPNESS * u[asked, :n_relations]).masked_fill(above, -torch.inf)
+        exclusive = F.cross_entropy(logits, target, reduction="none")
         binary = F.binary_cross_entropy_with_logits(SHARPNESS * (u - 0.5), labels, reduction="none")
         tight = (u - labels) ** 2
         loss = exclusive.mean() + (balance * (binary + tight)).mean() + decay * (V**2).sum()
@@ -60,6 +61,17 @@ def train_reader(
     optimizer.step(closure)
     W = _without((whiten @ V.detach()).T, blind).T
     return Reader(W, c.detach() - mean @ W)
+
+
+def _asked_and_above(on: Tensor) -> tuple[Tensor, Tensor]:
+    """Of multi-hot rows [n, R] with a relation and its ancestors on: which is asked [n], and which stand above it [n, R].
+
+    Whatever switches a relation on also does its ancestors: of those that are on together it is the one that is on most rarely.
+    An ancestor is no rival of what it stands above.
+    """
+    often = on.sum(0).expand_as(on)
+    asked = torch.where(on, often, len(on) + 1).argmin(1)
+    return asked, on & ~F.one_hot(asked, on.shape[1]).bool()
 
 
 def _without(x: Tensor, direction: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from kedit.sae.binding import train_reader
+from kedit.sae.binding import _asked_and_above, train_reader
 
 
 def planted(n: int = 600, d: int = 24, relations: int = 3, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,3 +55,22 @@ def test_attention_sinks_are_not_read() -> None:
     assert (sinks[10:] @ blind.W + blind.b).abs().max() < 1
     u = x @ blind.W + blind.b
     assert ((u > 0.5) == (labels > 0)).float().mean() > 0.99
+
+
+def test_a_child_switches_its_parent_on_and_neither_pushes_the_other_down() -> None:
+    x, single = planted(relations=4)
+    fresh, wanted_single = planted(relations=4, seed=1)
+    ancestors = torch.eye(4)
+    ancestors[0, 2] = ancestors[1, 2] = 1  # relations 0 and 1 stand below 2
+    labels, wanted = single @ ancestors, wanted_single @ ancestors
+    u = fresh @ (reader := train_reader(x, labels, 4)).W + reader.b
+    assert ((u > 0.5) == (wanted > 0)).float().mean() > 0.999
+    child = wanted_single[:, :2].sum(1) > 0
+    assert (u[child, 2] > 0.5).float().mean() > 0.99  # child on implies parent on
+
+
+def test_the_rarest_of_several_labels_is_what_is_asked() -> None:
+    on = torch.tensor([[1, 0, 1], [0, 1, 1], [0, 0, 1], [1, 0, 1]]).bool()
+    asked, above = _asked_and_above(on)
+    assert asked.tolist() == [0, 1, 2, 0]
+    assert above.tolist() == [[False, False, True], [False, False, True], [False] * 3, [False, False, True]]
