@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
     from kedit.verification.answer import Answer
     from kedit.verification.inspection import Inspection
+    from kedit.verification.passport import Passports
     from kedit.verification.report import Report
 
-__all__ = ["AlignedRun", "align", "ask", "capture", "dry_run", "inspect", "load_run", "merge", "probe", "verify"]
+__all__ = ["AlignedRun", "align", "ask", "capture", "dry_run", "inspect", "load_run", "merge", "passports", "probe", "verify"]
 
 
 def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: Path | None = None) -> AlignedRun:
@@ -104,6 +105,11 @@ def ask(
 def inspect(run: Path | str, *, slot: str | None = None) -> Inspection:
     """What a run holds, and one slot of it in depth; never loads a model."""
     return inspecting.inspection(Path(run), slot)
+
+
+def passports(run: Path | str, *, device: str = "auto", seed: int = 0) -> Passports:
+    """What may be said of every relation slot of a run: measured with its model, and kept as passports.json."""
+    return load_run(run, device=device).passports(seed=seed)
 
 
 def probe(cfg: AlignConfig) -> dict[str, Any]:

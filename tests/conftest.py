@@ -118,3 +118,17 @@ def kedit_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("KEDIT_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A small world, aligned: takes half a minute."""
+    from world import small, world
+
+    from kedit.config import AlignConfig
+    from kedit.pipeline import align
+
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "world.ttl").write_text(world(), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch, small(patch):
+        return align(AlignConfig(ontology=folder / "world.ttl", model="tiny", out=folder / "run"))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
     from kedit.sae.dictionary import AlignedSAE
     from kedit.verification.inspection import Costs
+    from kedit.verification.passport import Passports
     from kedit.verification.report import Evaluation, Report, RunInfo
     from kedit.verification.setting import Setting
 
@@ -167,7 +168,7 @@ class AlignedRun:
             ontology_sha256=self.manifest.ontology.sha256,
             model=self.settled["description"],
             fingerprint=self.settled["fingerprint"],
-            taught=self.settled["taught"],
+            taught=self.sae.metadata["taught"],
             preset=str(self.manifest.config.get("preset")),
             kedit=self.manifest.versions.get("kedit"),
         )
@@ -212,6 +213,16 @@ class AlignedRun:
         report, rows = measured_report(self, resolved, allow_unverified=allow_unverified)
         save_report(self.path, resolved.name, report, rows)
         return report
+
+    def passports(self, *, seed: int = 0) -> Passports:
+        """What may be said of every relation slot, each claim by its tests; kept as passports.json."""
+        from kedit.verification.passport_tests import passports
+
+        path = self._run.file("passports.json")
+        require_writable(path)
+        document = passports(self.setting, run=self._run.name, preset=str(self.info.preset), seed=seed)
+        document.save(path)
+        return document
 
     def _check(self, lm: LanguageModel) -> None:
         wanted = self.settled["fingerprint"]
