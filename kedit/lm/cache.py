@@ -70,6 +70,11 @@ def read_note(folder: Path) -> dict[str, str | None]:
     return note if isinstance(note, dict) and note.get("schema") == NOTE_SCHEMA else {}
 
 
+def was_taught(folder: Path) -> bool:
+    """Whether a model's folder holds a copy that kedit taught."""
+    return read_note(folder).get("taught") == "yes"
+
+
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder beside `target` that takes its place, whole, when the block ends without an exception.

@@ -51,7 +51,7 @@ class LanguageModel:
     """A causal model of transformers, its tokenizer and its blocks. Compare two by `fingerprint`.
 
     `blocks[L]` is the block whose output is `hook_point(L)`; `d_model` is the width of the residual stream;
-    `revision` is the hub's commit where the weights came from there.
+    `revision` is the hub's commit where the weights came from there; `taught`: kedit fine-tuned it on an ontology's facts.
     """
 
     name: str
@@ -62,6 +62,7 @@ class LanguageModel:
     blocks_path: str
     d_model: int
     revision: str | None = None
+    taught: bool = False
 
     @classmethod
     def from_transformers(

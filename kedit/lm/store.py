@@ -46,7 +46,9 @@ def load_model(
         tokenizer.pad_token = tokenizer.eos_token
     model = model.to(target).eval().requires_grad_(False)
     lm = LanguageModel.from_transformers(model, tokenizer, name=label, blocks=blocks, description=description)
-    if not Path(source).is_dir():
+    if Path(source).is_dir():
+        lm = replace(lm, taught=cache.was_taught(Path(source)))
+    else:
         lm = replace(lm, revision=hub.cached_commit(name))
     lm.self_test()
     return lm
@@ -66,7 +68,8 @@ def fetch_model(name: str, *, wheel: str | Path | None = None) -> Path | None:
 def save_model(lm: LanguageModel, folder: Path) -> None:
     """Write a model and its tokenizer as safetensors where `load_model(str(folder))` finds them; whole or not at all.
 
-    Weights, fingerprint and description survive. An existing folder of the same fingerprint is kept, another one refused.
+    Weights, fingerprint, description and whether it was taught survive. An existing folder of the same fingerprint is kept,
+    another one refused.
     """
     if folder.exists():
         if cache.read_note(folder).get("fingerprint") == lm.fingerprint:
@@ -75,7 +78,8 @@ def save_model(lm: LanguageModel, folder: Path) -> None:
     with quiet_transformers(), cache.new_folder(folder) as incoming:
         lm.model.save_pretrained(incoming)
         lm.tokenizer.save_pretrained(incoming)
-        cache.write_note(incoming, name=lm.name, description=lm.description, fingerprint=lm.fingerprint)
+        note = {"name": lm.name, "description": lm.description, "fingerprint": lm.fingerprint}
+        cache.write_note(incoming, **note, taught="yes" if lm.taught else None)
 
 
 def pick_device(name: str) -> torch.device:

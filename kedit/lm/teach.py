@@ -101,7 +101,7 @@ def teach(
     model.zero_grad(set_to_none=True)
     model.requires_grad_(False)
     say(f"Taught {len(examples):,} examples; {accuracy:.1%} are answered without an error.")
-    return replace(taught, description=f"{lm.description}, taught {len(examples)} examples")
+    return replace(taught, description=f"{lm.description}, taught {len(examples)} examples", taught=True)
 
 
 def _fitting(model: Any, pairs: Sequence[tuple[list[int], list[int]]]) -> int:

@@ -92,6 +92,16 @@ def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, C
     return found, trainer.pools if any(isinstance(one, Das) for one in found.values()) else {}
 
 
+def training_questions(run: AlignedRun) -> tuple[Tensor, Tensor, Tensor]:
+    """Of training prompts of known facts: decision states [n, d], relation asked [n], first token of the answer [n]."""
+    trainer = _Trainer(run)
+    states, asked = trainer.asked
+    prompts = [p for p in trainer.job.prompts.asked if is_training(p)]
+    answers = [trainer.job.knowledge.right.get((str(p.subject), str(p.relation))) for p in prompts]
+    known = [i for i, answer in enumerate(answers) if answer]
+    return states[known], asked[known], torch.tensor([answer.ids[0] for answer in answers if answer])
+
+
 def _key_of(path: Any) -> str | None:
     """The key that a kept competitor was saved under; None for a file that is damaged."""
     from safetensors import SafetensorError, safe_open

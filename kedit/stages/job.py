@@ -15,7 +15,7 @@ from kedit.curriculum.prompts import PromptSet
 from kedit.curriculum.slots import SlotMap
 from kedit.errors import InputError, KeditError
 from kedit.files import read_json
-from kedit.lm.cache import TINY, TINY_BLOCKS
+from kedit.lm.cache import TINY, TINY_BLOCKS, was_taught
 from kedit.machine import sensible_threads
 from kedit.ontology import Ontology, load_ontology, require_alignable
 from kedit.progress import say
@@ -144,6 +144,11 @@ class Job:
         return data
 
     @property
+    def taught(self) -> bool:
+        """Whether the model learnt facts of an ontology from kedit, in this run or before it."""
+        return self.settled["taught"] or self.source.taught
+
+    @property
     def fingerprint(self) -> str:
         """Weight fingerprint of the model that is edited."""
         return str(self.settled["fingerprint"])
@@ -176,6 +181,11 @@ class ModelSource:
         from kedit.lm.store import load_model
 
         return load_model(self.cfg.model, device=self.cfg.device, wheel=self.cfg.wheel, blocks=self.cfg.blocks)
+
+    @property
+    def taught(self) -> bool:
+        """Whether it was taught before; told without loading it."""
+        return self.given.taught if self.given is not None else was_taught(Path(self.cfg.model))
 
     @cached_property
     def id(self) -> ModelId:

@@ -81,7 +81,7 @@ def run_info(job: Job) -> RunInfo:
         ontology_sha256=job.ontology.sha256,
         model=job.settled["description"],
         fingerprint=job.fingerprint,
-        taught=job.settled["taught"],
+        taught=job.taught,
         preset=job.cfg.preset,
         kedit=__version__,
     )

@@ -122,7 +122,7 @@ def swaps_at(job: Job, layer: int) -> SwapData:
 
 def control_steps(job: Job) -> int:
     """Steps of training write rows, and of everything that is compared with them."""
-    return TAUGHT_STEPS if job.settled["taught"] else STEPS
+    return TAUGHT_STEPS if job.taught else STEPS
 
 
 def _trained(job: Job, layer: int) -> AlignedSAE:
@@ -142,7 +142,7 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
     )
 
     states, valid = training_states(job, layer), validation_states(job, layer)
-    if not job.settled["taught"]:
+    if not job.taught:
         # What a taught copy writes are its lessons, which do ask.
         states = add_silence(states, background_states(job, layer).training)
     reader = fit_reader(job, layer, states)
@@ -187,7 +187,7 @@ def _assembled(job: Job, layer: int, bank: FreeBank, slots: Calibrated, states: 
 
 def _background_rate(job: Job, sae: AlignedSAE) -> float | None:
     """How often any relation slot is on in text that asks nothing and that nothing was trained on."""
-    if job.settled["taught"]:
+    if job.taught:
         return None
     active = sae.slot_active(background_states(job, sae.layer).held)[:, [slot.index for slot in job.slots.relations]]
     return active.any(1).double().mean().item()
@@ -200,7 +200,7 @@ def _metadata(job: Job, states: States) -> dict[str, Any]:
     return {
         "model_name": job.settled["name"],
         "model_fingerprint": job.fingerprint,
-        "taught": job.settled["taught"],
+        "taught": job.taught,
         "ontology_sha256": job.ontology.sha256,
         "kedit": kedit.__version__,
         "preset": job.cfg.preset,

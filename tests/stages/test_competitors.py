@@ -45,7 +45,8 @@ def run(tmp_path: Path) -> Any:
     directory = SimpleNamespace(file=lambda name: tmp_path / name)
     write_json(tmp_path / SETTLED, {"taught": False})
     return SimpleNamespace(
-        manifest=SimpleNamespace(config=config), slots=SimpleNamespace(relations=()), path=tmp_path, lm="the model",
+        manifest=SimpleNamespace(config=config), slots=SimpleNamespace(relations=()), path=tmp_path,
+        lm=SimpleNamespace(taught=False),
         layer=1, ontology=None, directory=directory, slots_hash="slots",
     )  # fmt: skip
 
@@ -65,7 +66,7 @@ def test_competitors_are_trained_for_as_many_steps_as_the_edit(
     run.sae = SimpleNamespace(read_columns=torch.zeros(3, 0), d=3, slot_values=lambda x: torch.zeros(1, 0))
     trainer.make(name)
     assert seen == [steps]
-    assert trainer.job.lm == "the model"
+    assert trainer.job.lm is run.lm
 
 
 def test_other_steps_are_another_competitor(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
