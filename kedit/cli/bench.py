@@ -37,19 +37,24 @@ def _scaling(picture: Path | None, repeat: int, json: bool) -> None:
     import tempfile
 
     from kedit.bench.scaling import measure_scaling
-    from kedit.errors import InputError
-    from kedit.files import require_writable
     from kedit.reporting.bench import print_scaling, save_scaling
 
     if picture is not None:
-        if picture.suffix not in (".svg", ".png"):
-            raise InputError(f"--picture {picture}: neither .svg nor .png", advice="Name a file that ends in one of them.")
-        require_writable(picture)
+        _check_picture(picture)
     with tempfile.TemporaryDirectory(prefix="kedit-bench-") as folder:
         document = measure_scaling(Path(folder), repeat)
     if picture is not None:
         save_scaling(document, picture)
     options.print_json(document) if json else print_scaling(document)
+
+
+def _check_picture(path: Path) -> None:
+    from kedit.errors import InputError
+    from kedit.files import require_writable
+
+    if path.suffix not in (".svg", ".png"):
+        raise InputError(f"--picture {path}: neither .svg nor .png", advice="Name a file that ends in one of them.")
+    require_writable(path)
 
 
 @app.command("seeds")
@@ -157,6 +162,30 @@ def memory(
     from kedit.bench.memory import measure
 
     _show(measure(options.numbers("--prompts", prompts)), json)
+
+
+@app.command("alignsae")
+def alignsae(
+    profile: Annotated[str, typer.Option(metavar="laptop|paper", help="Size of the world and its model.")] = "laptop",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="World, model, runs and figures.")] = Path("runs/alignsae"),
+    over: Annotated[str, typer.Option("--seeds", metavar="A,B,...", help="Seeds of alignment.")] = "101,102,103",
+    people: Annotated[int | None, typer.Option(min=20, metavar="N", help="Another number of people.")] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder, as SVG or PNG.")] = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """AlignSAE's biography task: its method and others beside kedit's, on one model and the same prompts."""
+    from kedit.bench.alignsae import PROFILES, climb
+    from kedit.errors import InputError
+    from kedit.reporting.ladder import print_ladder, save_ladder
+
+    if profile not in PROFILES:
+        raise InputError(f"--profile {profile}: unknown", advice=f"Choose one of {', '.join(PROFILES)}.")
+    if picture is not None:
+        _check_picture(picture)
+    document = climb(profile, out, options.numbers("--seeds", over), people)
+    if picture is not None:
+        save_ladder(document, picture)
+    options.print_json(document) if json else print_ladder(document)
 
 
 @app.command("all")

@@ -119,7 +119,7 @@ def rival_figures(
         if name not in found:
             continue
         strengths = list(rival.tried.values())
-        costs = _costs(setting, edit, name, strengths, text, seed)
+        costs = costs_of(setting, edit, name, strengths, text, seed)
         fields = {suffix: {"strength": s, "forced_kl": kl} for suffix, s, kl in zip(rival.tried, strengths, costs, strict=True)}
         equal = found.pop(name + EQUAL_DAMAGE, {})
         for quadrant, control in found[name].items():
@@ -133,7 +133,7 @@ def rival_figures(
 def _rival(
     setting: Setting, edit: ResolvedEdit, name: str, items: Sequence[Item], text: NeutralText, budget: float | None, seed: int
 ) -> Rival:
-    costs = partial(_costs, setting, edit, name, text=text, seed=seed)
+    costs = partial(costs_of, setting, edit, name, text=text, seed=seed)
     known, note = dict(zip(STRENGTHS, costs(STRENGTHS), strict=True)), ""
     if budget is not None:
         spent, note = spending(costs, budget, REACH, name, known)
@@ -154,7 +154,7 @@ def _best(curve: Sequence[CurvePoint]) -> float:
     return min(curve, key=lambda p: (-float(p.hit or 0.0), float(p.drift_kl or 0.0), p.strength)).strength
 
 
-def _costs(
+def costs_of(
     setting: Setting, edit: ResolvedEdit, name: str, strengths: Sequence[float], text: NeutralText, seed: int
 ) -> list[float | None]:
     """Mean forced KL, in nats, on a neutral text at each strength."""

@@ -1,0 +1,134 @@
+"""`kedit bench alignsae`: the biography task of AlignSAE, its method and others beside kedit's, on the same prompts.
+
+One world, one base model that was taught it, one run of `kedit align` per seed; then every method answers the same swaps, about
+people and in words that none of them was trained on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kedit.bench.biography import write_biography
+from kedit.bench.ladder import Ladder
+from kedit.bench.report import machine
+from kedit.config import AlignConfig
+from kedit.curriculum.prompts import PromptSet, build_prompts
+from kedit.curriculum.slots import build_slots
+from kedit.errors import InputError, KeditError
+from kedit.files import digest, read_json, write_json
+from kedit.lm.model import LanguageModel
+from kedit.lm.store import load_model, save_model
+from kedit.lm.teach import teach
+from kedit.lm.tiny import make_tiny
+from kedit.ontology import load_ontology, require_alignable
+from kedit.progress import say
+from kedit.stages.aligned import AlignedRun
+from kedit.stages.models import lessons
+
+SCHEMA: Final = "kedit.ladder/1"
+VERSION: Final = 1
+"""Raised where code changes the base model."""
+GATES: Final = {"training questions": 0.98, "held-out carriers": 0.95}
+"""Least share of right answers without an edit; held-out carriers count for training people, as they were taught."""
+EPOCHS, TARGET = 60, 0.998
+SEEDS: Final = (101, 102, 103)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How large the world and its model are."""
+
+    people: int
+    width: int
+    layers: int
+
+
+PROFILES: Final = {"laptop": Profile(200, 256, 6), "paper": Profile(1000, 768, 12)}
+
+
+def climb(profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | None = None) -> dict[str, Any]:
+    """The whole ladder: `kedit.ladder/1`, also kept as OUT/ladder.json.
+
+    World, base model, runs and whatever else is there already in `out` is used again. KeditError if the base model does not know
+    enough of the world to be judged by it.
+    """
+    from kedit.pipeline import align
+
+    size = PROFILES[profile] if people is None else Profile(people, PROFILES[profile].width, PROFILES[profile].layers)
+    out.mkdir(parents=True, exist_ok=True)
+    ontology = out / "biography.ttl"
+    write_biography(ontology, size.people)
+    spent = {"base model": time.monotonic()}
+    base = _base_model(ontology, size, out / "model")
+    spent["base model"] = time.monotonic() - spent["base model"]
+    rows: list[dict[str, Any]] = []
+    about: list[dict[str, Any]] = []
+    shared, layer = out / f"seed-{seeds[0]}" / "activations", None
+    for seed in seeds:
+        begun = time.monotonic()
+        cfg = AlignConfig(
+            ontology=ontology,
+            model=str(out / "model"),
+            teach="never",
+            seed=seed,
+            layer="auto" if layer is None else layer,
+            out=out / f"seed-{seed}",
+            max_subjects=size.people,
+        )
+        run = align(cfg, model=base, activations=shared if shared.is_dir() else None)
+        _require_gates(gates(run))
+        aligned = time.monotonic()
+        ladder = Ladder(run, seed)
+        rows += ladder.rows()
+        spent[f"align, seed {seed}"] = aligned - begun
+        spent[f"ladder, seed {seed}"] = time.monotonic() - aligned
+        about.append({"seed": seed, "hook_point": run.sae.hook_point, "base": gates(run), **ladder.about()})
+        layer = run.layer
+    document = {
+        "schema": SCHEMA,
+        "profile": profile,
+        "size": asdict(size),
+        "machine": machine(),
+        "timing": {name: round(seconds, 1) for name, seconds in spent.items()},
+        "runs": about,
+        "rows": rows,
+    }
+    write_json(out / "ladder.json", document)
+    return document
+
+
+def gates(run: AlignedRun) -> dict[str, float]:
+    """Share of right answers of the unedited model: all people by training carriers, training people by held-out ones."""
+    asked = list(zip(run.prompts.asked, run.knowledge.hits, strict=True))
+    trained = [hit for prompt, hit in asked if prompt.carrier_split == "train"]
+    held = [hit for prompt, hit in asked if prompt.carrier_split == "heldout" and prompt.subject_split == "train"]
+    return {name: sum(hits) / max(len(hits), 1) for name, hits in zip(GATES, (trained, held), strict=True)}
+
+
+def _require_gates(found: dict[str, float]) -> None:
+    if short := [f"{name} {share:.1%} (at least {GATES[name]:.0%})" for name, share in found.items() if share < GATES[name]]:
+        raise KeditError(f"the base model does not know the world well enough: {', '.join(short)}")
+
+
+def _base_model(ontology: Path, size: Profile, folder: Path) -> LanguageModel:
+    """The model that was taught the world, from its folder if it is that one."""
+    key = digest([ontology.read_text(encoding="utf-8"), asdict(size), EPOCHS, TARGET, VERSION])
+    note = folder.with_suffix(".json")
+    if folder.is_dir() and note.is_file() and read_json(note).get("key") == key:
+        return load_model(str(folder))
+    if folder.exists():
+        raise InputError(f"{folder} holds the model of another world", advice="Name another --out, or remove it.")
+    read = load_ontology(ontology)
+    relations = tuple(require_alignable(read))
+    prompts: PromptSet = build_prompts(read, build_slots(read, relations), relations, max_subjects=size.people)
+    told = lessons(prompts, read)
+    texts = [f"{text} {answer}\n" for text, answer in told]
+    say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} answers about {size.people} people")
+    taught = teach(make_tiny(texts, width=size.width, layers=size.layers), told, epochs=EPOCHS, target_accuracy=TARGET)
+    save_model(taught, folder)
+    write_json(note, {"key": key})
+    return load_model(str(folder))
