@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ def test_from_an_ontology_to_a_verified_swap(
         assert files(Path("run")) == first
         # Untaught, a model's own text is not its lessons: slots learn to be silent there too.
         monkeypatch.setattr(knowledge, "ENOUGH_FACTS", 20)
-        untaught = pipeline.align(cfg.model_copy(update={"out": Path("untaught"), "teach": "never"}), model=run.lm)
+        assert run.lm.taught  # so says its folder
+        lm = replace(run.lm, taught=False)
+        untaught = pipeline.align(cfg.model_copy(update={"out": Path("untaught"), "teach": "never"}), model=lm)
         assert not untaught.evaluation.run.taught
         assert untaught.evaluation.binding.background_rate is not None
         assert run.evaluation.binding.background_rate is None

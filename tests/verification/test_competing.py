@@ -127,7 +127,7 @@ def test_rows_at_one_strength_for_both_purposes_count_twice(make_rows):
 
 def test_a_competitor_costs_nothing_at_strength_zero(setting, edit):
     text = NeutralText(setting, n=6, sentences=eval_sentences())
-    costs = competing._costs(setting, edit, "linear_probe", [0.0, 1.0], text, 0)
+    costs = competing.costs_of(setting, edit, "linear_probe", [0.0, 1.0], text, 0)
     assert costs[0] == pytest.approx(0, abs=1e-6)
     assert costs[1] > 0
 
