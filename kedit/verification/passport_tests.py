@@ -177,7 +177,7 @@ class _Office:
         edit = replace(edit, strength=settle_edit(self.setting, edit, seed=self.seed).strength)
         known = sample_items(self.setting, [edit], quadrants=(HEADLINE_QUADRANT,), seed=self.seed).items
         given = [item for item in known if item.known and self.setting.hits[item.prompt.id]]
-        rows = measure(self.setting, {Arm(EDIT): given}, seed=self.seed, label=f"suppressing {edit.slot_iri}")
+        rows = measure(self.setting, {Arm(EDIT): given}, seed=self.seed, label=edit.id)
         left = [row.outcome == "stuck" for row in rows]
         around = damage(self.setting, [applied(self.setting, [edit])], n=RETAINED, neutral_n=0, seed=self.seed)
         kept = around.corpora["other_relations"].kept["scoped"] if "other_relations" in around.corpora else []
