@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from kedit.files import atomic
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
 from kedit.reporting.terminal import show
@@ -70,9 +69,7 @@ def save_scaling(document: Mapping[str, Any], path: Path) -> None:
     """Draw a `kedit.scaling/1` into an SVG or PNG file."""
     from kedit.reporting.figures import scaling_figure
 
-    figure = scaling_figure(document)
-    with atomic(path) as temporary:
-        temporary.write_bytes(figure.png() if path.suffix == ".png" else figure.file.encode())
+    scaling_figure(document).save(path)
 
 
 def print_bench(document: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from kedit.editing.metric_names import QUADRANTS
-from kedit.files import atomic, write_text
+from kedit.files import write_text
 from kedit.reporting import figures as draw
 from kedit.reporting import format as fmt
 from kedit.reporting import sections
@@ -42,9 +42,8 @@ def save_page(document: Evaluation | Report, path: Path) -> None:
     page, shown = _report(document) if isinstance(document, Report) else _evaluation(document)
     folder = path.parent / FIGURES
     for figure in shown:
-        write_text(folder / f"{figure.name}.svg", figure.file)
-        with atomic(folder / f"{figure.name}.png") as temporary:
-            temporary.write_bytes(figure.png())
+        for ending in ("svg", "png"):
+            figure.save(folder / f"{figure.name}.{ending}")
     write_text(path, page)
     _remove_stale(folder, {figure.name for figure in shown})
 

@@ -11,7 +11,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from kedit.editing.metric_names import HEADLINE_QUADRANT
-from kedit.files import atomic
 from kedit.reporting import format as fmt
 from kedit.reporting import tables
 from kedit.reporting.terminal import show
@@ -102,6 +101,4 @@ def save_ladder(document: Mapping[str, Any], path: Path) -> None:
     """Draw a ladder into an SVG or PNG file."""
     from kedit.reporting.figures import ladder_figure
 
-    figure = ladder_figure(document)
-    with atomic(path) as temporary:
-        temporary.write_bytes(figure.png() if path.suffix == ".png" else figure.file.encode())
+    ladder_figure(document).save(path)

@@ -7,8 +7,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Final
 
+from kedit.files import atomic
 from kedit.reporting import format as fmt
 from kedit.reporting.diagram import fonts
 from kedit.reporting.figures.palette import INK, PAPER, SOFT, VARIABLES
@@ -68,6 +70,11 @@ class Figure:
             f'<rect y="-{_TITLE_ROOM}" width="{self.width}" height="{height}" fill="{PAPER}"/>'
             f'<text x="8" y="-11" font-size="14" font-weight="600" fill="{INK}">{escape(title)}</text>{self.body}{told}</svg>\n'
         )
+
+    def save(self, path: Path) -> None:
+        """Write it as SVG or PNG, by the name's ending; whole or not at all."""
+        with atomic(path) as temporary:
+            temporary.write_bytes(self.png() if path.suffix == ".png" else self.file.encode())
 
     def png(self) -> bytes:
         """The file's picture at twice its size, with a typeface that comes from a package."""
