@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +58,7 @@ def climb(profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | N
     """
     from kedit.pipeline import align
 
-    size = PROFILES[profile] if people is None else Profile(people, PROFILES[profile].width, PROFILES[profile].layers)
+    size = PROFILES[profile] if people is None else replace(PROFILES[profile], people=people)
     out.mkdir(parents=True, exist_ok=True)
     ontology = out / "biography.ttl"
     write_biography(ontology, size.people)
@@ -80,13 +80,14 @@ def climb(profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | N
             max_subjects=size.people,
         )
         run = align(cfg, model=base, activations=shared if shared.is_dir() else None)
-        _require_gates(gates(run))
+        base_knows = gates(run)
+        _require_gates(base_knows)
         aligned = time.monotonic()
         ladder = Ladder(run, seed)
         rows += ladder.rows()
         spent[f"align, seed {seed}"] = aligned - begun
         spent[f"ladder, seed {seed}"] = time.monotonic() - aligned
-        about.append({"seed": seed, "hook_point": run.sae.hook_point, "base": gates(run), **ladder.about()})
+        about.append({"seed": seed, "hook_point": run.sae.hook_point, "base": base_knows, **ladder.about()})
         layer = run.layer
     document = {
         "schema": SCHEMA,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -21,8 +20,8 @@ from kedit.stages.competitors import load_competitors, training_questions
 from kedit.verification.competing import costs_of
 from kedit.verification.controls import Arm
 from kedit.verification.generating import batches
-from kedit.verification.items import Item, sample_items
-from kedit.verification.measure import measure
+from kedit.verification.items import Item, Sample, sample_items
+from kedit.verification.measure import by_prompt, measure
 from kedit.verification.metrics import by_pair, paired_difference
 from kedit.verification.neutral import NeutralText
 from kedit.verification.outcomes import EDIT, SwapRow
@@ -87,13 +86,12 @@ class Ladder:
         """Lines of `kedit.ladder/1`: every quadrant at the chosen strengths, and the headline quadrant over strengths."""
         found: list[dict[str, Any]] = []
         chosen: dict[Key, str] = {(best.control, best.strength): method for method, best in self.chosen.items()}
-        sample = sample_items(self.setting, self.edits, cap=PER_PAIR, seed=self.seed)
         for quadrant in QUADRANTS:
-            items = sample.capped(None, (quadrant,))
+            items = self._sample.capped(None, (quadrant,))
             measured = self._measured(dict.fromkeys(chosen, items))
             for key, method in chosen.items():
                 found += self._lines(method, quadrant, key, measured[key])
-        few = sample.capped(CURVE_PER_PAIR, (HEADLINE_QUADRANT,))
+        few = self._sample.capped(CURVE_PER_PAIR, (HEADLINE_QUADRANT,))
         curve: dict[Key, Sequence[Item]] = {
             (best.control, strength): few
             for method, best in self.chosen.items()
@@ -109,13 +107,7 @@ class Ladder:
     @cached_property
     def chosen(self) -> dict[str, Best]:
         """Method -> the strength with the best hit on validation, of equal ones the nearest to 1."""
-        items = self._validation
-        keys: dict[Key, Sequence[Item]] = {}
-        for method, controls in METHODS.items():
-            strengths = (1.0,) if method in WITHOUT_STRENGTH else STRENGTHS
-            keys |= {(control, strength): items for control in controls for strength in strengths}
-        hits = {key: _macro(rows) for key, rows in self._measured(keys).items()}
-        found = {}
+        hits, found = self._validated, {}
         for method, controls in METHODS.items():
             own = [key for key in hits if key[0] in controls]
             control, strength = max(own, key=lambda key: (round(hits[key], 3), -abs(float(key[1] or 1.0) - 1.0)))
@@ -130,17 +122,16 @@ class Ladder:
         for method in ("published_delta", "diff_means", "trained_vector", "reft_r1", "das"):
             control = self.chosen[method].control
             within = [s for s in STRENGTHS if (cost := self._cost((control, s))) is not None and cost <= float(budget or 0.0)]
-            hits = {key: _macro(rows) for key, rows in self._measured({(control, s): self._validation for s in within}).items()}
-            if hits:
-                key = max(hits, key=lambda key: (round(hits[key], 3), -float(key[1] or 1.0)))
-                found[method] = Best(control, float(key[1] or 1.0), hits[key])
+            if within:
+                hits = self._validated
+                strength = max(within, key=lambda s: (round(hits[control, s], 3), -s))
+                found[method] = Best(control, strength, hits[control, strength])
         return found
 
     def about(self) -> dict[str, Any]:
         """What stands beside the lines: how slots read, every pair of kedit's, what was chosen, and hits at equal cost."""
         evaluation = self.run.evaluation
-        items = sample_items(self.setting, self.edits, quadrants=(HEADLINE_QUADRANT,), cap=PER_PAIR, seed=self.seed)
-        known = items.capped(None, (HEADLINE_QUADRANT,))
+        known = self._sample.capped(None, (HEADLINE_QUADRANT,))
         best = self.chosen["kedit"]
         rows = self._measured({(EDIT, best.strength): known})[EDIT, best.strength]
         name = self.setting.ontology.curie
@@ -172,11 +163,19 @@ class Ladder:
         }
 
     @cached_property
-    def _validation(self) -> tuple[Item, ...]:
-        cap = -(-VALIDATED // len(self.edits))
-        return sample_items(self.setting, self.edits, quadrants=(VALIDATION,), cap=cap, seed=self.seed).capped(
-            None, (VALIDATION,)
-        )
+    def _sample(self) -> Sample:
+        return sample_items(self.setting, self.edits, cap=PER_PAIR, seed=self.seed)
+
+    @cached_property
+    def _validated(self) -> dict[Key, float]:
+        """Every control at every strength -> its hit on validation, as the mean over pairs."""
+        cells, cap = (VALIDATION,), -(-VALIDATED // len(self.edits))
+        items = sample_items(self.setting, self.edits, quadrants=cells, cap=cap, seed=self.seed).capped(None, cells)
+        keys: dict[Key, Sequence[Item]] = {}
+        for method, controls in METHODS.items():
+            strengths = (1.0,) if method in WITHOUT_STRENGTH else STRENGTHS
+            keys |= {(control, strength): items for control in controls for strength in strengths}
+        return {key: _macro(rows) for key, rows in self._measured(keys).items()}
 
     def _measured(self, wanted: Mapping[Key, Sequence[Item]]) -> dict[Key, list[SwapRow]]:
         """Rows of controls at strengths."""
@@ -249,12 +248,10 @@ def overwritten(setting: Setting, linear: LinearDictionary, items: Sequence[Item
     rows = []
     whole = Continuation(setting.lm, -1)
     place = {slot: number for number, slot in enumerate(setting.relation_slots.tolist())}
-    by_prompt: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        by_prompt[item.prompt.id].append(item)
+    table = by_prompt(items)
     prompts = list({item.prompt.id: item.prompt for item in items}.values())
     for batch in batches(setting, prompts, "published edit"):
-        picks = [(row, item) for row, prompt in enumerate(batch.prompts) for item in by_prompt[prompt.id]]
+        picks = [(row, item) for row, prompt in enumerate(batch.prompts) for item in table[prompt.id]]
         source = torch.tensor([place[item.edit.slot] for _, item in picks])
         target = torch.tensor([place[item.edit.target] for _, item in picks if item.edit.target is not None])
         x = batch.x[[row for row, _ in picks]]

@@ -11,7 +11,6 @@ of the asked relation (1 -> 256 -> V) from its slot alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -116,7 +115,7 @@ def train_linear(
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters(), *heads.parameters()], lr=lr)
     with fast_training(), progress(label, sum(epochs), "epoch") as advance:
         for epoch in range(sum(epochs)):
-            for rows in _shuffled(len(x), batch, generator):
+            for rows in torch.randperm(len(x), generator=generator).split(batch):
                 z = encoder(x[rows])
                 rec = F.mse_loss(decoder(z), x[rows])
                 loss = rec
@@ -155,7 +154,3 @@ def _value(heads: nn.ModuleList, slots: Tensor, relation: Tensor, answer: Tensor
 
 def _head(n_tokens: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(1, HEAD_WIDTH), nn.ReLU(), nn.Linear(HEAD_WIDTH, n_tokens))
-
-
-def _shuffled(n: int, batch: int, generator: torch.Generator) -> Iterator[Tensor]:
-    yield from torch.randperm(n, generator=generator).split(batch)

@@ -55,10 +55,10 @@ def measure(
             generated |= {arm: cached} if cached else {}
     context = Context.prepare(setting, generated, seed, all_edits)
     prompts = list({item.prompt.id: item.prompt for items in generated.values() for item in items}.values())
-    by_prompt = {arm: _by_prompt(items) for arm, items in generated.items()}
+    tables = {arm: by_prompt(items) for arm, items in generated.items()}
     for batch in batches(setting, prompts, label):
         proposals = []
-        for arm, table in by_prompt.items():
+        for arm, table in tables.items():
             picks = [(row, item) for row, prompt in enumerate(batch.prompts) for item in table.get(prompt.id, ())]
             if picks:
                 proposals.append((arm, propose(context, arm, batch, picks)))
@@ -70,7 +70,8 @@ def measure(
     return rows
 
 
-def _by_prompt(items: Iterable[Item]) -> dict[str, list[Item]]:
+def by_prompt(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Prompt id -> its items."""
     table: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         table[item.prompt.id].append(item)
@@ -148,7 +149,7 @@ def latent_p_value(
     arms = [Arm(EDIT), *(Arm("random_latent", latent=int(latent)) for latent in live[order])]
     hits: dict[Arm, list[bool]] = defaultdict(list)
     context = Context(setting, seed, live=live)
-    table = _by_prompt(chosen)
+    table = by_prompt(chosen)
     for batch in batches(setting, [item.prompt for item in {i.prompt.id: i for i in chosen}.values()], "random latents"):
         picks = [(row, item) for row, prompt in enumerate(batch.prompts) for item in table[prompt.id]]
         proposals = [(arm, propose(context, arm, batch, picks)) for arm in arms]

@@ -16,7 +16,7 @@ from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import HEADLINE_QUADRANT
 from kedit.editing.resolving import ResolvedEdit
 from kedit.sae.binding import train_reader
-from kedit.sae.competitors import Competitor
+from kedit.sae.competitors import Competitor, Das
 from kedit.sae.control import swap_delta
 from kedit.verification.applying import applied, edit_states
 from kedit.verification.controls import Arm
@@ -74,19 +74,10 @@ class Part:
         return x + (change - kept if self.outside else kept)
 
 
-@dataclass(frozen=True, eq=False)
-class Span:
-    """A competitor: the part of the state in a subspace becomes that of a natural donor (basis [k, d], orthonormal)."""
-
-    basis: Tensor
-
-    def apply(self, x: Tensor, source: Tensor, target: Tensor, strength: Tensor, donor: Tensor | None) -> Tensor:
-        """See `kedit.sae.competitors.Competitor`."""
-        assert donor is not None, "an interchange needs a donor"
-        return x + ((donor - x) @ self.basis.T) @ self.basis
-
-
 class _Edited(NamedTuple):
+    """After a forced swap: the state [1, d], its read-back error, and the free latents that it switches for no natural reason."""
+
+    x: Tensor
     error: float
     strange: float
 
@@ -119,7 +110,7 @@ class _Office:
         trained, never = ([row.hit for row in mine if row.pair_trained is flag] for flag in (True, False))
         kept = [_share_of(trained), _share_of(never)]
         lost = None if None in kept else float(kept[0] or 0) - float(kept[1] or 0)
-        edited = [self._edited(item) for item in self.items if item.target == iri]
+        edited = self.edited[iri]
         errors, strange = [one.error for one in edited], [one.strange for one in edited]
         return {
             "hit lost on never-trained pairs": (lost, len(never)),
@@ -127,8 +118,15 @@ class _Office:
             "latents switched for no natural reason": (_mean(strange), len(strange)),
         }
 
+    @cached_property
+    def edited(self) -> dict[str, list[_Edited]]:
+        """Target relation -> every item's edited state."""
+        found: dict[str, list[_Edited]] = {iri: [] for iri in self.setting.relations}
+        for item in self.items:
+            found[item.target].append(self._edited(item))
+        return found
+
     def _edited(self, item: Item) -> _Edited:
-        """Read-back error of a forced swap, and free latents that it switches for no natural reason, of those that are on."""
         sae = self.setting.sae
         x = states_of(self.setting, [item.prompt])
         work = applied(self.setting, [item.edit]).forced()
@@ -140,12 +138,11 @@ class _Office:
         before, after = sae.free.encode(x)[0] > 0, sae.free.encode(made)[0] > 0
         natural = (self.rates[source] - self.rates[target]).abs() >= RATE_APART
         strange = ((before != after) & ~natural).sum() / before.sum().clamp_min(1)
-        return _Edited((read - wanted).abs().mean().item(), strange.item())
+        return _Edited(made, (read - wanted).abs().mean().item(), strange.item())
 
     def _carries(self, iri: str) -> Found:
         row, sae = self.place[iri], self.setting.sae
-        items = [item for item in self.items if item.target == iri]
-        made = torch.cat([self._made(item) for item in items]) if items else torch.empty(0, sae.d)
+        made = torch.cat([torch.empty(0, sae.d), *(one.x for one in self.edited[iri])])
         mean, precision, edge = self._region(row)
         inside = (((made - mean) @ precision) * (made - mean)).sum(1) <= edge
         hits = {name: [r.hit for r in some if r.target == iri] for name, some in self.rows.items()}
@@ -165,10 +162,6 @@ class _Office:
             "hit of interchanging the slots' span": (ratios["span"], n),
             "reconstruction helped": (_share(helped), len(helped)),
         }
-
-    def _made(self, item: Item) -> Tensor:
-        work = applied(self.setting, [item.edit]).forced()
-        return edit_states(self.setting, work, states_of(self.setting, [item.prompt])).x
 
     def _necessary(self, iri: str) -> Found:
         """A suppression, at the strength that validation chooses, on facts that the unedited model gives on the very prompt."""
@@ -272,10 +265,11 @@ class _Office:
         parts: dict[str, Competitor] = {
             "inside": Part(self.setting, self._differences, outside=False),
             "outside": Part(self.setting, self._differences, outside=True),
-            "span": Span(basis),
+            "span": Das(basis),
         }
         setting = replace(self.setting, competitors=parts, donors=self.natural)
-        arms = {Arm(name, None if name == EDIT else self.setting.strength): self.items for name in (EDIT, *parts)}
+        strengths = {EDIT: None, "inside": self.setting.strength, "outside": self.setting.strength, "span": 1.0}
+        arms = {Arm(name, strength): self.items for name, strength in strengths.items()}
         found: dict[str, list[SwapRow]] = {name: [] for name in (EDIT, *parts)}
         for row in measure(setting, arms, seed=self.seed, label="parts of swaps"):
             found[row.control].append(row)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from kedit.sae.competitors import Das
 from kedit.verification.passport import BOUNDS, Passports, passport
 
 GOOD = {name: (bound, 10) for tests in BOUNDS.values() for name, (_, bound) in tests.items()}
@@ -35,7 +36,7 @@ def test_what_was_not_measured_is_not_claimed(value: float | None) -> None:
 
 
 def test_the_parts_of_an_edit_add_up() -> None:
-    from kedit.verification.passport_tests import Part, Span
+    from kedit.verification.passport_tests import Part
 
     d, generator = 8, torch.Generator().manual_seed(0)
     sae = SimpleNamespace(slot_values=lambda x: x[:, :2], write_rows=torch.randn(2, d, generator=generator))
@@ -51,7 +52,7 @@ def test_the_parts_of_an_edit_add_up() -> None:
     torch.testing.assert_close(moved[0] @ basis.T @ basis, moved[0])
     assert (moved[1] @ basis.T).abs().max() < 1e-5
     donor = torch.randn(4, d, generator=generator)
-    changed = Span(basis).apply(x, source, target, strength, donor)
+    changed = Das(basis).apply(x, source, target, strength, donor)
     torch.testing.assert_close(changed @ basis.T, donor @ basis.T)
     torch.testing.assert_close(changed - changed @ basis.T @ basis, x - x @ basis.T @ basis)
 
