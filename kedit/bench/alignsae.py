@@ -21,7 +21,7 @@ from kedit.curriculum.slots import build_slots
 from kedit.errors import InputError, KeditError
 from kedit.files import digest, read_json, write_json
 from kedit.lm.model import LanguageModel
-from kedit.lm.store import load_model, save_model
+from kedit.lm.store import load_model, pick_device, save_model
 from kedit.lm.teach import teach
 from kedit.lm.tiny import make_tiny
 from kedit.ontology import load_ontology, require_alignable
@@ -40,17 +40,24 @@ SEEDS: Final = (101, 102, 103)
 
 @dataclass(frozen=True)
 class Profile:
-    """How large the world and its model are."""
+    """How large the world and its model are, and how the model is taught: peak rate, examples a step."""
 
     people: int
     width: int
     layers: int
+    lr: float
+    batch: int
 
 
-PROFILES: Final = {"laptop": Profile(200, 256, 6), "paper": Profile(1000, 768, 12)}
+PROFILES: Final = {
+    "laptop": Profile(200, 256, 6, lr=2e-3, batch=80),
+    "paper": Profile(1000, 768, 12, lr=8e-4, batch=320),
+}
 
 
-def climb(profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | None = None) -> dict[str, Any]:
+def climb(
+    profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | None = None, device: str = "auto"
+) -> dict[str, Any]:
     """The whole ladder: `kedit.ladder/1`, also kept as OUT/ladder.json.
 
     World, base model, runs and whatever else is there already in `out` is used again. KeditError if the base model does not know
@@ -63,7 +70,7 @@ def climb(profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | N
     ontology = out / "biography.ttl"
     write_biography(ontology, size.people)
     spent = {"base model": time.monotonic()}
-    base = _base_model(ontology, size, out / "model")
+    base = _base_model(ontology, size, out / "model", device)
     spent["base model"] = time.monotonic() - spent["base model"]
     rows: list[dict[str, Any]] = []
     about: list[dict[str, Any]] = []
@@ -74,6 +81,7 @@ def climb(profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | N
             ontology=ontology,
             model=str(out / "model"),
             teach="never",
+            device=device,
             seed=seed,
             layer="auto" if layer is None else layer,
             out=out / f"seed-{seed}",
@@ -115,12 +123,12 @@ def _require_gates(found: dict[str, float]) -> None:
         raise KeditError(f"the base model does not know the world well enough: {', '.join(short)}")
 
 
-def _base_model(ontology: Path, size: Profile, folder: Path) -> LanguageModel:
+def _base_model(ontology: Path, size: Profile, folder: Path, device: str) -> LanguageModel:
     """The model that was taught the world, from its folder if it is that one."""
     key = digest([ontology.read_text(encoding="utf-8"), asdict(size), EPOCHS, TARGET, VERSION])
     note = folder.with_suffix(".json")
     if folder.is_dir() and note.is_file() and read_json(note).get("key") == key:
-        return load_model(str(folder))
+        return load_model(str(folder), device=device)
     if folder.exists():
         raise InputError(f"{folder} holds the model of another world", advice="Name another --out, or remove it.")
     read = load_ontology(ontology)
@@ -129,7 +137,9 @@ def _base_model(ontology: Path, size: Profile, folder: Path) -> LanguageModel:
     told = lessons(prompts, read)
     texts = [f"{text} {answer}\n" for text, answer in told]
     say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} answers about {size.people} people")
-    taught = teach(make_tiny(texts, width=size.width, layers=size.layers), told, epochs=EPOCHS, target_accuracy=TARGET)
+    untaught = make_tiny(texts, width=size.width, layers=size.layers, device=pick_device(device))
+    pace = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": TARGET}
+    taught = teach(untaught, told, **pace, from_scratch=True)
     save_model(taught, folder)
     write_json(note, {"key": key})
-    return load_model(str(folder))
+    return load_model(str(folder), device=device)

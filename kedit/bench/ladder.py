@@ -76,7 +76,8 @@ class Ladder:
         competitors, donors = load_competitors(run, ["best_latent", "reft_r1", "das_r1", "das_r8"])
         states, asked, tokens = training_questions(run)
         count, n_free = len(setting.relations), FREE_PER_WIDTH * setting.sae.d
-        self.linear = train_linear(states, asked, tokens, count, n_free=n_free, epochs=EPOCHS, seed=seed)
+        device = setting.lm.device
+        self.linear = train_linear(states, asked, tokens, count, n_free=n_free, epochs=EPOCHS, seed=seed, device=device)
         competitors["published_delta"] = self.linear
         self.setting = replace(setting, competitors=competitors, donors=donors)
         self.edits = [self.setting.swap(*pair) for pair in self.setting.pairs]

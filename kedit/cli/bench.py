@@ -171,6 +171,7 @@ def alignsae(
     over: Annotated[str, typer.Option("--seeds", metavar="A,B,...", help="Seeds of alignment.")] = "101,102,103",
     people: Annotated[int | None, typer.Option(min=20, metavar="N", help="Another number of people.")] = None,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder, as SVG or PNG.")] = None,
+    device: options.Device = None,
     json: options.JsonFlag = False,
 ) -> None:
     """AlignSAE's biography task: its method and others beside kedit's, on one model and the same prompts."""
@@ -182,7 +183,7 @@ def alignsae(
         raise InputError(f"--profile {profile}: unknown", advice=f"Choose one of {', '.join(PROFILES)}.")
     if picture is not None:
         _check_picture(picture)
-    document = climb(profile, out, options.numbers("--seeds", over), people)
+    document = climb(profile, out, options.numbers("--seeds", over), people, device or "auto")
     if picture is not None:
         save_ladder(document, picture)
     options.print_json(document) if json else print_ladder(document)

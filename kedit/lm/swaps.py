@@ -29,7 +29,7 @@ class Swap(NamedTuple):
 
 
 class SwapBatch(NamedTuple):
-    """Satisfies `sae.control.ControlBatch`."""
+    """Satisfies `sae.control.ControlBatch`: states in float32 on the CPU, where dictionary and edits are; logits by the model."""
 
     x: Tensor
     source: Tensor
@@ -102,11 +102,12 @@ class SwapData:
         prefix = self._prefix.rows(self._row[pick])
         tail = self._tail[pick, : width - 1] if width > 1 else None
 
-        def logits(x: Tensor) -> Tensor:
-            return self._continuation.logits(prefix, x, tail)
+        state = prefix.states[self._layer]
 
-        x = prefix.states[self._layer]
-        return SwapBatch(x, self._source[pick], self._target[pick], self._answers[pick, :width], logits)
+        def logits(x: Tensor) -> Tensor:
+            return self._continuation.logits(prefix, x.to(state), None if tail is None else tail.to(state))
+
+        return SwapBatch(state.float().cpu(), self._source[pick], self._target[pick], self._answers[pick, :width], logits)
 
 
 def _padded(answers: Sequence[Sequence[int]], width: int) -> Tensor:

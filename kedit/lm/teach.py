@@ -57,6 +57,7 @@ def teach(
     per_text: int | None = None,
     target_accuracy: float = 0.995,
     trainable_from: int = 0,
+    from_scratch: bool | None = None,
     seed: int = 0,
 ) -> LanguageModel:
     """A fine-tuned copy of `lm`; the caller's model is never touched.
@@ -65,28 +66,30 @@ def teach(
     tokens are trained; `per_text` of them follow one another in one text, as in the documents of pre-training. AdamW with
     warm-up, a level stretch and a decay to nothing that begins when nearly `target_accuracy` of the examples were answered
     without an error (greedily, whole answers) or when the last fifth of `epochs` has come. An example that is known well is
-    visited in a quarter of the epochs only; small models begin with a few subjects. `trainable_from`: blocks below it, and the
-    embeddings, keep their weights. Unset `epochs`, `lr`, `batch_size` (in examples) and `per_text` follow the model's size.
+    visited in a quarter of the epochs only; models `from_scratch` (unset: small ones) begin with a few subjects.
+    `trainable_from`: blocks below it, and the embeddings, keep their weights. Unset `epochs`, `lr`, `batch_size` (in examples)
+    and `per_text` follow from whether the model was made from scratch.
     Raises InputError without examples.
     """
     if not examples:
         raise InputError("There is nothing to teach: no example was given.")
-    small = sum(parameter.numel() for parameter in lm.model.parameters()) < SMALL
-    epochs = epochs if epochs is not None else 40 if small else 8
-    lr = lr if lr is not None else 2e-3 if small else 1e-4
+    if from_scratch is None:
+        from_scratch = sum(parameter.numel() for parameter in lm.model.parameters()) < SMALL
+    epochs = epochs if epochs is not None else 40 if from_scratch else 8
+    lr = lr if lr is not None else 2e-3 if from_scratch else 1e-4
     model = copy.deepcopy(lm.model).eval()
     taught = replace(lm, model=model, blocks=model.get_submodule(lm.blocks_path))
     parameters = _trainable(taught, trainable_from)
     answers = [f" {answer.strip()}\n" for _, answer in examples]
     pairs = lm.encode_continuations([prompt for prompt, _ in examples], answers)
     if per_text is None:
-        per_text = EXAMPLES_PER_TEXT if small and len(examples) >= FEWEST_IN_TEXTS else 1
+        per_text = EXAMPLES_PER_TEXT if from_scratch and len(examples) >= FEWEST_IN_TEXTS else 1
     if batch_size is None:
         batch_size = 16 * per_text if per_text > 1 else 32
     pupil = Pupil(
         model=model,
         pairs=pairs,
-        optimizer=torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01 if small else 0.0, fused=True),
+        optimizer=torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.98), weight_decay=0.01 if from_scratch else 0.0, fused=True),
         lr=lr,
         batch_size=batch_size,
         per_text=min(per_text, _fitting(model, pairs)),
@@ -94,7 +97,7 @@ def teach(
     generator = torch.Generator().manual_seed(seed)
     lesson = _Lesson(pupil, generator)
     with fast_training():
-        if small:
+        if from_scratch:
             lesson.begin(epochs)
         lesson.run(epochs, target_accuracy)
     accuracy = _grade(pupil._replace(per_text=1), generator)

@@ -40,10 +40,12 @@ def byte_level_bpe(texts: Sequence[str], vocabulary: int = VOCABULARY) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=END)
 
 
-def make_tiny(texts: Sequence[str], seed: int = 0, *, width: int = WIDTH, layers: int = TINY_BLOCKS) -> LanguageModel:
+def make_tiny(
+    texts: Sequence[str], seed: int = 0, *, width: int = WIDTH, layers: int = TINY_BLOCKS, device: torch.device | str = "cpu"
+) -> LanguageModel:
     """An untaught GPT-2 whose tokenizer is made from `texts` (all prompts with their answers); `teach` gives it its facts.
 
-    Same texts and seed, same weights. Global random state is left alone. Raises InputError if there is no text.
+    Same texts and seed, same weights, whatever the device. Global random state is left alone. InputError if there is no text.
     """
     if not any(text.strip() for text in texts):
         raise InputError("There is no text to make the tiny model from.", advice="The ontology gave no prompt.")
@@ -67,6 +69,6 @@ def make_tiny(texts: Sequence[str], seed: int = 0, *, width: int = WIDTH, layers
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = GPT2LMHeadModel(config)
-    model.eval().requires_grad_(False)
+    model.to(device).eval().requires_grad_(False)
     description = f"tiny GPT-2 from scratch ({layers} blocks, width {width}, seed {seed})"
     return LanguageModel.from_transformers(model, tokenizer, name=TINY, description=description)

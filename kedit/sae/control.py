@@ -170,5 +170,6 @@ def _unit(start: Tensor) -> Tensor:
 def answer_loss(logits: Tensor, answers: Tensor) -> Tensor:
     """Cross-entropy of whole answers, summed over their tokens: logits [b, A, V], answers [b, A] (-100: none) -> [b]."""
     # Flat, so that the softmax runs over contiguous memory.
-    losses = F.cross_entropy(logits.flatten(0, 1), answers.flatten(), ignore_index=-100, reduction="none")
+    wanted = answers.flatten().to(logits.device)
+    losses = F.cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=-100, reduction="none")
     return losses.view(answers.shape).sum(1)

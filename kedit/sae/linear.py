@@ -97,11 +97,13 @@ def train_linear(
     lr: float = 1e-3,
     weights: Weights = WEIGHTS,
     seed: int = 0,
+    device: torch.device | str = "cpu",
     label: str = "published dictionary",
 ) -> LinearDictionary:
     """Train on states x of prompts about `relation` (position of the slot), whose answers begin with `token`.
 
-    Two stages of `epochs`, AdamW throughout. Deterministic by seed; global random state is left alone.
+    Two stages of `epochs`, AdamW throughout, on `device`; the result is on the CPU. Deterministic by seed; global random state
+    is left alone.
     """
     generator = torch.Generator().manual_seed(seed)
     tokens, answer = token.unique(return_inverse=True)
@@ -112,6 +114,9 @@ def train_linear(
         heads = nn.ModuleList(_head(len(tokens)) for _ in range(n_relations))
     with torch.no_grad():
         decoder.weight.copy_(encoder.weight.T)
+    for module in (encoder, decoder, heads):
+        module.to(device)
+    x, relation, answer = x.to(device), relation.to(device), answer.to(device)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *decoder.parameters(), *heads.parameters()], lr=lr)
     with fast_training(), progress(label, sum(epochs), "epoch") as advance:
         for epoch in range(sum(epochs)):
@@ -128,8 +133,8 @@ def train_linear(
                 optimizer.step()
             advance(1, f"squared error {rec.item():.4f}")
     with torch.no_grad():
-        W_enc, W_dec = encoder.weight.T.contiguous(), decoder.weight.T.contiguous()
-        return LinearDictionary(W_enc, encoder.bias.clone(), W_dec, decoder.bias.clone(), n_relations)
+        tensors = (encoder.weight.T.contiguous(), encoder.bias, decoder.weight.T.contiguous(), decoder.bias)
+        return LinearDictionary(*(tensor.detach().cpu() for tensor in tensors), n_relations)
 
 
 def _alignment(free: Tensor, slots: Tensor, relation: Tensor, binding: Binding, weights: Weights) -> Tensor:

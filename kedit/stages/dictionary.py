@@ -46,9 +46,10 @@ def pretrain_dictionary(job: Job) -> None:
             layer = chosen_layer(job)
             x = _training_positions(job, layer)
             d = x.shape[1]
+            x = x.to(job.lm.device)
             bank = pretrain(x, n_free=WIDTH * d, k=min(K, WIDTH * d), steps=STEPS, batch=BATCH, seed=job.cfg.seed)
             save_tensors(job.file(BANK), bank._asdict())
-            write_json(job.file(BANK_STATS), measured(job, layer, bank))
+            write_json(job.file(BANK_STATS), measured(job, layer, load_bank(job)))
 
 
 def load_bank(job: Job) -> FreeBank:

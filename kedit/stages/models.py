@@ -113,6 +113,7 @@ def _taught(job: Job) -> LanguageModel:
 
 
 def _tiny(job: Job) -> LanguageModel:
+    from kedit.lm.store import pick_device
     from kedit.lm.teach import teach
     from kedit.lm.tiny import make_tiny
 
@@ -120,4 +121,5 @@ def _tiny(job: Job) -> LanguageModel:
     told = {prompt.id: f"{prompt.text} {job.ontology.texts(prompt.answers[0])[0]}\n" for prompt in job.prompts.asked}
     texts = [told.get(prompt.id, prompt.text) for prompt in job.prompts.prompts if prompt.carrier_split != "heldout"]
     examples = lessons(job.prompts, job.ontology)
-    return teach(make_tiny(texts, seed=job.cfg.seed), examples, target_accuracy=TINY_TARGET, seed=job.cfg.seed)
+    untaught = make_tiny(texts, seed=job.cfg.seed, device=pick_device(job.cfg.device))
+    return teach(untaught, examples, target_accuracy=TINY_TARGET, seed=job.cfg.seed)

@@ -97,7 +97,7 @@ def test_an_answer_that_differs_is_seen(work: Workload, monkeypatch: pytest.Monk
 
 
 def test_the_peak_is_a_rate() -> None:
-    peak = Peak(torch.device("cpu"))
+    peak = Peak(torch.device("cpu"), torch.float32)
     peak.sample()
     assert 1e8 < peak.rate < 1e14
 
