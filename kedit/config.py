@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from kedit.yaml import read_yaml, validated
 
@@ -39,6 +39,8 @@ class AlignConfig(BaseModel):
     """Block whose output is edited, from 0; `auto` tries a few middle blocks and chooses on validation."""
     preset: Literal["causal", "paper"] = "causal"
     """`causal` trains write rows for their effect; `paper` is the published objective, whose edits need not read back."""
+    hold: bool = False
+    """Edits go on at the answer's own tokens, with rows trained for that: where questions say how the old answer would end."""
     teach: Literal["auto", "always", "never"] = "auto"
     """Fine-tune a copy of the model on the ontology's facts: only if it knows too few of them, always, or never."""
 
@@ -74,6 +76,12 @@ class AlignConfig(BaseModel):
     """Where to compute."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of splits, sampling and training."""
+
+    @model_validator(mode="after")
+    def _holds(self) -> AlignConfig:
+        if self.hold and self.preset == "paper":
+            raise ValueError("hold: the published objective (preset paper) has no rows for answers; leave one of them out")
+        return self
 
     @classmethod
     def load(cls, path: Path | None, overrides: Mapping[str, Any]) -> AlignConfig:

@@ -77,16 +77,18 @@ def climb(
     shared, layer = out / f"seed-{seeds[0]}" / "activations", None
     for seed in seeds:
         begun = time.monotonic()
-        cfg = AlignConfig(
-            ontology=ontology,
-            model=str(out / "model"),
-            teach="never",
-            device=device,
-            seed=seed,
-            layer="auto" if layer is None else layer,
-            out=out / f"seed-{seed}",
-            max_subjects=size.people,
-        )
+        settings = {
+            "ontology": ontology,
+            "model": str(out / "model"),
+            "teach": "never",
+            "hold": True,
+            "device": device,
+            "seed": seed,
+            "layer": layer,
+            "out": out / f"seed-{seed}",
+            "max_subjects": size.people,
+        }
+        cfg = AlignConfig.load(None, settings)
         run = align(cfg, model=base, activations=shared if shared.is_dir() else None)
         base_knows = gates(run)
         _require_gates(base_knows)
@@ -138,7 +140,7 @@ def _base_model(ontology: Path, size: Profile, folder: Path, device: str) -> Lan
     texts = [f"{text} {answer}\n" for text, answer in told]
     say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} answers about {size.people} people")
     untaught = make_tiny(texts, width=size.width, layers=size.layers, device=pick_device(device))
-    pace = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": TARGET}
+    pace: dict[str, Any] = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": TARGET}
     taught = teach(untaught, told, **pace, from_scratch=True)
     save_model(taught, folder)
     write_json(note, {"key": key})

@@ -24,7 +24,7 @@ from kedit.lm.model import LanguageModel
 from kedit.lm.reading import Reads, answer_limit
 from kedit.lm.swaps import Swap, SwapData
 from kedit.machine import peak_memory
-from kedit.sae.control import answer_loss, swap_delta, train_control, write_rows
+from kedit.sae.control import Rows, answer_loss, swap_delta, train_control, write_rows
 from kedit.sae.dictionary import AlignedSAE
 from kedit.verification.generating import batches, edited_answers
 from kedit.verification.setting import Setting
@@ -76,7 +76,7 @@ def control(work: Workload, repeat: int) -> Measured:
     # Backwards the same products again, by what goes in: weights are frozen.
     flop = 2 * tokens * (costs.above(layer) + costs.head + above * costs.attention * keys)
 
-    def ours() -> Tensor:
+    def ours() -> Rows:
         return train_control(data, W, b, start, steps=STEPS, batch=BATCH, label="control steps")
 
     peak, runs = _interleaved(ours, repeat, lm)

@@ -233,6 +233,17 @@ class EditedModel:
         if self._calls.forward is None:
             return None
         answer, past = self._calls.forward
+        made = self._fire(answer, past, hidden)
+        if answer.held is None or len(answer.held) != len(hidden):
+            return made
+        own = answer.held_columns(past, hidden.shape[1], self._sae.answer_tokens)
+        if not own.any():
+            return made
+        added = torch.where(own.to(hidden.device)[:, None], answer.held[:, None], 0.0)
+        return (hidden if made is None else made) + added.to(hidden.dtype)
+
+    def _fire(self, answer: Answer, past: int, hidden: Tensor) -> Tensor | None:
+        """The residual stream with the deltas of what fires in this forward pass; None where nothing does."""
         eligible = answer.eligible(self._edits, hidden.shape[0], past, hidden.shape[1])
         rows, columns = eligible.any(-1).nonzero(as_tuple=True)
         if not len(rows):
@@ -248,6 +259,12 @@ class EditedModel:
         if not fires.any():
             return None
         change = fired_delta(self._edits, self._strengths, u, sae.write_rows, fires).delta
+        if sae.answer_rows is not None:
+            # Edits that fire at generated tokens need not be held there.
+            once = fires & torch.tensor([edit.steps == "prompt" for edit in self._edits], device=fires.device)
+            if (at := once.any(-1)).any():
+                held = fired_delta(self._edits, self._strengths, u, sae.answer_rows, once).delta
+                answer.hold(len(hidden), rows[at.cpu()], held[at])
         at = fires.any(-1)
         result = hidden.clone()
         rows, columns = rows.to(hidden.device)[at], columns.to(hidden.device)[at]
@@ -264,7 +281,7 @@ def _on(sae: AlignedSAE, device: torch.device) -> AlignedSAE:
     """The dictionary on a device; itself if it is there."""
     if sae.W_enc.device == device:
         return sae
-    tensors = ("W_enc", "b_enc", "W_dec", "b_dec", "threshold")
+    tensors = ["W_enc", "b_enc", "W_dec", "b_dec", "threshold", *(["answer_rows"] if sae.answer_rows is not None else [])]
     return replace(sae, **{name: getattr(sae, name).to(device) for name in tensors})
 
 

@@ -28,6 +28,8 @@ class Answer:
     texts: tuple[str, ...] = ()
     fired_at: Tensor | None = None
     """[b, E]: the column at which each edit first fired, -1 where it did not."""
+    held: Tensor | None = None
+    """[b, d]: what is added at the answer's own tokens, of edits that hold through it."""
     fired: Tensor = field(init=False)
     """[B, E]: whether each edit fired at all."""
 
@@ -66,6 +68,19 @@ class Answer:
         self.fired_at = torch.where(before >= 0, before, now)
         self.fired |= (self.fired_at >= 0).view(len(self.mask), -1, count).any(1)
         return fires
+
+    def hold(self, rows: int, at: Tensor, delta: Tensor) -> None:
+        """Remember what edits add [n, d] at the own tokens of the answers `at` [n], of so many rows.
+
+        A beam search reorders copies of one prompt alone, which hold the same.
+        """
+        self.held = delta.new_zeros(rows, delta.shape[1])
+        self.held[at.to(delta.device)] = delta
+
+    def held_columns(self, past: int, length: int, most: int) -> Tensor:
+        """[s]: which of the columns [past, past + length) are among the first `most` of an answer."""
+        columns = torch.arange(past, past + length)
+        return (columns >= self.width) & (columns < self.width + most)
 
     def reorder(self, rows: Tensor) -> None:
         """Follow a beam search: row i goes on from row `rows[i]`."""

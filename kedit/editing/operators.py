@@ -85,10 +85,11 @@ def delta(change: Slots, D: Float[Tensor, "K d"]) -> Float[Tensor, "*batch d"]:
 
 
 class Fired(NamedTuple):
-    """Delta [n, d] of all edits together, and which of them fired where [n, E]."""
+    """Delta [n, d] of all edits together, which of them fired where [n, E], and the change of slot values behind it [n, K]."""
 
     delta: Tensor
     fired: Tensor
+    change: Tensor
 
 
 def recipe_delta(
@@ -116,7 +117,8 @@ def fired_delta(
         torch.where(fired[:, i, None], apply(edit, u, strength), u)
         for i, (edit, strength) in enumerate(zip(edits, strengths, strict=True))
     ]
-    return Fired(delta(combine(u, edited), D), fired)
+    change = combine(u, edited)
+    return Fired(delta(change, D), fired, change)
 
 
 def strength_of(edit: ResolvedEdit, metadata: Mapping[str, Any]) -> float:

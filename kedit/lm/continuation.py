@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -77,6 +77,14 @@ def put(room: Prefix, rows: Sequence[int], part: Prefix) -> None:
                 whole[at, :, -width:] = some.take_along_dim(columns[:, None, :, None], dim=2)
     for layer, state in part.states.items():
         room.states[layer][at] = state
+
+
+class Held(NamedTuple):
+    """What goes on after an edit: `delta` [b, d] is added after block `layer` at the first `tokens` tokens of each answer."""
+
+    layer: int
+    delta: Tensor
+    tokens: int
 
 
 class StopForward(Exception):
@@ -182,10 +190,13 @@ class Continuation:
             self._inject.value = None
 
     @torch.no_grad()
-    def greedy(self, prefix: Prefix, x: Tensor, done: Callable[[int, str], bool], limit: int) -> list[list[int]]:
+    def greedy(
+        self, prefix: Prefix, x: Tensor, done: Callable[[int, str], bool], limit: int, held: Held | None = None
+    ) -> list[list[int]]:
         """Greedy answers after the decision state `x` [b, d]: token ids per row.
 
-        A row ends when `done(row, text so far)` says so, at an end-of-text token, or after `limit` tokens.
+        A row ends when `done(row, text so far)` says so, at an end-of-text token, or after `limit` tokens. `held`: the edit also
+        works on the answer's own tokens.
         """
         cache = _cache(prefix.cache, self.lm, drop_last=True)
         first = self._run(cache, prefix.mask, x[:, None])[:, -1].argmax(-1)
@@ -193,7 +204,7 @@ class Continuation:
             pair = prefix.cache[block]
             assert pair is not None, "greedy continuation needs keys and values of all blocks"
             cache.layers[block].keys, cache.layers[block].values = pair
-        return greedy_from(self.lm, cache, prefix.mask, first, done, limit)
+        return greedy_from(self.lm, cache, prefix.mask, first, done, limit, held)
 
 
 @torch.no_grad()
@@ -203,7 +214,13 @@ def greedy_base(lm: LanguageModel, prefix: Prefix, done: Callable[[int, str], bo
 
 
 def greedy_from(
-    lm: LanguageModel, cache: DynamicCache, mask: Tensor, tokens: Tensor, done: Callable[[int, str], bool], limit: int
+    lm: LanguageModel,
+    cache: DynamicCache,
+    mask: Tensor,
+    tokens: Tensor,
+    done: Callable[[int, str], bool],
+    limit: int,
+    held: Held | None = None,
 ) -> list[list[int]]:
     """Go on greedily from first answer tokens [b] and a cache of all that stands before them; finished rows leave the batch."""
     answers: list[list[int]] = [[] for _ in range(len(tokens))]
@@ -223,8 +240,17 @@ def greedy_from(
             active, tokens, mask = active[keep], tokens[keep], mask[keep]
             cache.batch_select_indices(keep)
         mask = _longer(mask, 1)
-        tokens = call(lm.model, cache, mask, input_ids=tokens[:, None])[:, -1].argmax(-1)
+        with _holding(lm, held, active, step):
+            tokens = call(lm.model, cache, mask, input_ids=tokens[:, None])[:, -1].argmax(-1)
     return answers
+
+
+def _holding(lm: LanguageModel, held: Held | None, rows: Tensor, step: int) -> AbstractContextManager[None]:
+    """The hook under which the answers `rows` read their token number `step`."""
+    if held is None or step >= held.tokens:
+        return nullcontext()
+    added = held.delta[rows][:, None]
+    return residual_hook(lm.blocks[held.layer], lambda hidden: hidden + added)
 
 
 def _returns_tuple(lm: LanguageModel, layer: int) -> bool:

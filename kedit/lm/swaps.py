@@ -35,7 +35,7 @@ class SwapBatch(NamedTuple):
     source: Tensor
     target: Tensor
     answers: Tensor
-    logits: Callable[[Tensor], Tensor]
+    logits: Callable[..., Tensor]
 
 
 class SwapData:
@@ -76,6 +76,11 @@ class SwapData:
     def __len__(self) -> int:
         return len(self._row)
 
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens of an answer that another one is read after, at most."""
+        return self._tail.shape[1]
+
     def part(self, wanted: range) -> SwapData:
         """Only the swaps with these places in the sequence that this was made from; shares the cache."""
         view = copy(self)
@@ -104,8 +109,9 @@ class SwapData:
 
         state = prefix.states[self._layer]
 
-        def logits(x: Tensor) -> Tensor:
-            return self._continuation.logits(prefix, x.to(state), None if tail is None else tail.to(state))
+        def logits(x: Tensor, answer: Tensor | None = None) -> Tensor:
+            told = tail if tail is None or answer is None else tail + answer[:, None]
+            return self._continuation.logits(prefix, x.to(state), None if told is None else told.to(state))
 
         return SwapBatch(state.float().cpu(), self._source[pick], self._target[pick], self._answers[pick, :width], logits)
 

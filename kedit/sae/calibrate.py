@@ -14,7 +14,7 @@ QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 
 
 class Calibrated(NamedTuple):
-    """Slots in the calibrated unit: reads u = x W + b (W [d, K], b [K]), write rows D [K, d], thresholds [K].
+    """Slots in the calibrated unit: reads u = x W + b (W [d, K], b [K]), write rows D [K, d] and A, if any, thresholds [K].
 
     metadata: {"slots": [{"threshold", "balanced_accuracy", "train" and "valid": {"on" and "off": {"n", "mean", "std",
     "quantiles"}}}]}, all in the new unit, JSON-ready. unread: slots without prompts of both kinds, or whose reads do not tell
@@ -27,6 +27,7 @@ class Calibrated(NamedTuple):
     threshold: Tensor
     metadata: dict[str, Any]
     unread: tuple[int, ...]
+    A: Tensor | None = None
 
 
 def calibrate(
@@ -38,12 +39,13 @@ def calibrate(
     *,
     valid_u: Float[Tensor, "v K"],
     valid_on: Bool[Tensor, "v K"],
+    A: Float[Tensor, "K d"] | None = None,
 ) -> Calibrated:
     """Rescale every slot so that its mean read is 0 over training states that do not ask for it and 1 over those that do.
 
     u' = a u + c: W' = W a, b' = b a + c, D' = D / a by slot, so D' W' = I where D W = I, and a delta (u_to - u_from) D stays
-    the same vector. Reads u, valid_u = x W + b are raw ones on training and validation states; on, valid_on say which slots
-    are asked for.
+    the same vector; so with A. Reads u, valid_u = x W + b are raw ones on training and validation states; on, valid_on say
+    which slots are asked for.
     Thresholds are chosen on the validation reads (training reads where those lack a kind): see `best_threshold`.
     """
     off_mean, on_mean = _mean(u, ~on), _mean(u, on)
@@ -74,6 +76,7 @@ def calibrate(
         threshold=torch.tensor(thresholds, dtype=b.dtype, device=b.device),
         metadata={"slots": slots},
         unread=tuple((~readable).nonzero()[:, 0].tolist()),
+        A=None if A is None else (A.double() / a[:, None]).to(A.dtype),
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kedit.sae.control import JITTER, ControlData, answer_loss, drawn, fit, swap_delta
+from kedit.sae.control import JITTER, ControlBatch, ControlData, answer_loss, drawn, fit, swap_delta
 from kedit.sae.dictionary import FreeBank
 
 
@@ -34,7 +34,8 @@ class _Tensors:
 
     def tensors(self) -> dict[str, Tensor]:
         """Field name -> tensor."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        found = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +53,13 @@ class Directions(_Tensors):
 class RankOneReft(_Tensors):
     """Rank-1 LoReFT (Wu et al., arXiv 2404.03592), one per target: x + strength (w x + b - r x) r, |r| = 1.
 
-    `shift` [R, d] is w - r; `direction` [R, d] is r, of any length; `bias` [R].
+    `shift` [R, d] is w - r; `direction` [R, d] is r, of any length; `bias` [R]. `answers` [R, d]: see `held`.
     """
 
     direction: Tensor
     shift: Tensor
     bias: Tensor
+    answers: Tensor | None = None
 
     def apply(self, x: Tensor, source: Tensor, target: Tensor, strength: Tensor, donor: Tensor | None) -> Tensor:
         """See `Competitor`."""
@@ -70,10 +72,11 @@ class RankOneReft(_Tensors):
 class Das(_Tensors):
     """Distributed alignment search (Geiger et al., arXiv 2303.02536): x's part in a learned subspace becomes the donor's.
 
-    `basis` [k, d]: orthonormal rows, the same for all relations.
+    `basis` [k, d]: orthonormal rows, the same for all relations. `answers` [R, d]: see `held`.
     """
 
     basis: Tensor
+    answers: Tensor | None = None
 
     def apply(self, x: Tensor, source: Tensor, target: Tensor, strength: Tensor, donor: Tensor | None) -> Tensor:
         """See `Competitor`; needs a donor."""
@@ -109,15 +112,24 @@ class SingleLatents(_Tensors):
 
 @dataclass(frozen=True, eq=False)
 class SlotRows(_Tensors):
-    """The edit itself through other write rows D [R, d]; reads u = x W + b as the slots' own (W [d, R], b [R])."""
+    """The edit itself through other write rows D [R, d]; reads u = x W + b as the slots' own (W [d, R], b [R]).
+
+    `answers` [R, d]: see `held`.
+    """
 
     W: Tensor
     b: Tensor
     D: Tensor
+    answers: Tensor | None = None
 
     def apply(self, x: Tensor, source: Tensor, target: Tensor, strength: Tensor, donor: Tensor | None) -> Tensor:
         """See `Competitor`."""
         return x + swap_delta(x @ self.W + self.b, self.D, source, target, strength)
+
+
+def held(answers: Tensor, source: Tensor, target: Tensor, strength: Tensor) -> Tensor:
+    """What a competitor of an edit that holds adds at the answer's own tokens [n, d]: trained with it, as the edit's A is."""
+    return strength[:, None] * answers[target] - answers[source]
 
 
 KINDS: dict[str, type[Directions | RankOneReft | Das | SingleLatents | SlotRows]] = {
@@ -137,7 +149,9 @@ def from_tensors(name: str, tensors: dict[str, Tensor]) -> Competitor:
     return made
 
 
-def train_reft(data: ControlData, start: Tensor, *, steps: int, batch: int, lr: float = 0.1, seed: int = 0) -> RankOneReft:
+def train_reft(
+    data: ControlData, start: Tensor, *, steps: int, batch: int, lr: float = 0.1, hold: bool = False, seed: int = 0
+) -> RankOneReft:
     """Rank-1 ReFT for every target, from the mean differences `start` [R, d] on: loss, data and steps of the edit's write rows.
 
     All parameters are trained in units in which a step moves the output alike.
@@ -151,15 +165,22 @@ def train_reft(data: ControlData, start: Tensor, *, steps: int, batch: int, lr: 
 
     def made(free: Tensor) -> RankOneReft:
         direction, shift, bias = free[:, :d], free[:, d : 2 * d] * reach, free[:, 2 * d] * length
-        return RankOneReft(direction, shift, bias)
+        return RankOneReft(direction, shift, bias, free[:, 2 * d + 1 :] * length / d**0.5 if hold else None)
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
-        edited = made(free).apply(part.x, part.source, part.target, drawn(JITTER, len(part.x), generator), None)
-        return answer_loss(part.logits(edited), part.answers).mean()
+        return _loss_of(made(free), part, drawn(JITTER, len(part.x), generator), None)
 
-    begin = torch.cat([F.normalize(start, dim=1) * d**0.5, torch.zeros(count, d), start.norm(dim=1)[:, None] / length], dim=1)
-    return made(fit(begin, loss, steps, lr, "rank-1 ReFT"))
+    begin = [F.normalize(start, dim=1) * d**0.5, torch.zeros(count, d), start.norm(dim=1)[:, None] / length]
+    begin += [torch.zeros(count, d)] if hold else []
+    return made(fit(torch.cat(begin, dim=1), loss, steps, lr, "rank-1 ReFT"))
+
+
+def _loss_of(made: RankOneReft | Das, part: ControlBatch, strength: Tensor, donor: Tensor | None) -> Tensor:
+    """The control loss of a competitor on a batch."""
+    edited = made.apply(part.x, part.source, part.target, strength, donor)
+    answer = () if made.answers is None else (held(made.answers, part.source, part.target, strength),)
+    return answer_loss(part.logits(edited, *answer), part.answers).mean()
 
 
 def train_das(
@@ -171,6 +192,7 @@ def train_das(
     steps: int,
     batch: int,
     lr: float = 0.1,
+    hold: bool = False,
     seed: int = 0,
 ) -> Das:
     """DAS of a rank: loss, data and steps of the edit's write rows; `donors(target [b], generator)` -> states [b, d].
@@ -183,15 +205,18 @@ def train_das(
     leading = torch.linalg.svd(start - start.mean(0), full_matrices=False).Vh[:rank]
     random = torch.randn(rank, d, generator=torch.Generator().manual_seed(seed)) / d**0.5
     random[: len(leading)] = leading
+    unit = start.pow(2).mean().sqrt()
+
+    def made(free: Tensor) -> Das:
+        return Das(_orthonormal(free[:rank]), free[rank:] * unit if hold else None)
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
         donor = donors(part.target, generator)
-        strength = drawn(JITTER, len(part.x), generator)
-        edited = Das(_orthonormal(free)).apply(part.x, part.source, part.target, strength, donor)
-        return answer_loss(part.logits(edited), part.answers).mean()
+        return _loss_of(made(free), part, drawn(JITTER, len(part.x), generator), donor)
 
-    return Das(_orthonormal(fit(random * d**0.5, loss, steps, lr, f"DAS of rank {rank}")))
+    begin = torch.cat([random * d**0.5, torch.zeros_like(start)]) if hold else random * d**0.5
+    return made(fit(begin, loss, steps, lr, f"DAS of rank {rank}"))
 
 
 def _orthonormal(free: Tensor) -> Tensor:

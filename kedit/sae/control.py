@@ -25,7 +25,8 @@ class ControlBatch(Protocol):
     """Swaps of one training batch.
 
     x [b, d]: decision states; source, target [b]: positions of relation slots; answers [b, A]: token ids, -100 where there
-    is none; logits: decision states [b, d] -> next-token logits [b, A, V] of the rest of the frozen model.
+    is none; logits: decision states [b, d] -> next-token logits [b, A, V] of the rest of the frozen model; a second argument
+    [b, d], where there is one, is added to the states of the answer's own tokens.
     """
 
     @property
@@ -37,7 +38,7 @@ class ControlBatch(Protocol):
     @property
     def answers(self) -> Tensor: ...
     @property
-    def logits(self) -> Callable[[Tensor], Tensor]: ...
+    def logits(self) -> Callable[..., Tensor]: ...
 
 
 @runtime_checkable
@@ -47,6 +48,13 @@ class ControlData(Protocol):
     def batches(self, size: int, generator: torch.Generator) -> Iterator[ControlBatch]:
         """Endless batches of `size` swaps."""
         ...
+
+
+class Rows(NamedTuple):
+    """What training gives: D [K, d], and of edits that hold through the answer what they write at its own tokens, A [K, d]."""
+
+    D: Tensor
+    A: Tensor | None = None
 
 
 class WriteRows(NamedTuple):
@@ -90,13 +98,15 @@ def train_control(
     lr: float = 0.1,
     jitter: tuple[float, float] = JITTER,
     rest: tuple[float, float] = REST,
+    hold: bool = False,
     seed: int = 0,
     label: str = "control loss",
-) -> Tensor:
-    """Train D [K, d] by the answers that the frozen model gives after swaps; D W = I throughout. Returns D.
+) -> Rows:
+    """Train D [K, d] by the answers that the frozen model gives after swaps; D W = I throughout.
 
     Strengths are drawn from `jitter`, what is left of the source from `rest`. `lr` is in units of the root mean square of
-    `start`'s entries; Adam with cosine decay.
+    `start`'s entries; Adam with cosine decay. `hold`: also A [K, d], by which the same change of slot values works on the
+    answer's own tokens, (u' - u) A; without it the question's words go on to say how the answer ends.
     """
     generator = torch.Generator().manual_seed(seed)
     rows, unit = write_rows(W, start), _unit(start)
@@ -104,12 +114,18 @@ def train_control(
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
-        D = rows._replace(free=free * unit).D
+        made = rows_of(free)
         strength, left = (drawn(bounds, len(part.x), generator) for bounds in (jitter, rest))
-        edited = part.x + swap_delta(part.x @ W + b, D, part.source, part.target, strength, left)
-        return answer_loss(part.logits(edited), part.answers).mean()
+        u = part.x @ W + b
+        edited, *answer = (swap_delta(u, table, part.source, part.target, strength, left) for table in made if table is not None)
+        return answer_loss(part.logits(part.x + edited, *answer), part.answers).mean()
 
-    return rows._replace(free=fit(start / unit, loss, steps, lr, label) * unit).D
+    def rows_of(free: Tensor) -> Rows:
+        D = rows._replace(free=free[: len(start)] * unit).D
+        return Rows(D, free[len(start) :] * unit if hold else None)
+
+    begin = torch.cat([start / unit, torch.zeros_like(start)]) if hold else start / unit
+    return rows_of(fit(begin, loss, steps, lr, label))
 
 
 def train_vectors(
@@ -121,10 +137,11 @@ def train_vectors(
     lr: float = 0.1,
     jitter: tuple[float, float] = JITTER,
     rest: tuple[float, float] = REST,
+    hold: bool = False,
     seed: int = 0,
     label: str = "trained vectors",
-) -> Tensor:
-    """Train V [R, d] so that x + strength V[to] - V[from] is answered like a question about `to`; returns V.
+) -> Rows:
+    """Train V [R, d] so that x + strength V[to] - V[from] is answered like a question about `to`; `hold`: and A, likewise.
 
     What slots must match: loss, data, schedule and strengths of `train_control`, but no dictionary, no read, no gate.
     """
@@ -135,11 +152,13 @@ def train_vectors(
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
         strength, left = (drawn(bounds, len(part.x), generator)[:, None] for bounds in (jitter, rest))
-        move = strength * free[part.target] - (1 - left) * free[part.source]
-        edited = part.x + move * unit
-        return answer_loss(part.logits(edited), part.answers).mean()
+        move, *answer = (
+            strength * table[part.target] - (1 - left) * table[part.source] for table in (free * unit).split(len(start))
+        )
+        return answer_loss(part.logits(part.x + move, *answer), part.answers).mean()
 
-    return fit(start / unit, loss, steps, lr, label) * unit
+    begin = torch.cat([start / unit, torch.zeros_like(start)]) if hold else start / unit
+    return Rows(*(fit(begin, loss, steps, lr, label) * unit).split(len(start)))
 
 
 def fit(start: Tensor, loss_of: Callable[[Tensor], Tensor], steps: int, lr: float, label: str) -> Tensor:

@@ -44,7 +44,8 @@ class AlignedSAE:
 
     W_enc [d, m], b_enc [m], W_dec [m, d], b_dec [d], threshold [m]. Slot reads u are linear and calibrated: off-mean 0,
     on-mean 1. The slots' columns W of W_enc and rows D of W_dec satisfy D W = I, so that an edited state reads as the edit says,
-    unless metadata says `read_back: false` (preset `paper`).
+    unless metadata says `read_back: false` (preset `paper`). answer_rows A [K, d], if there are any: an edit holds through the
+    answer, (u' - u) A is added at its first `answer_tokens` own tokens.
     ValueError if the shapes do not fit together.
     """
 
@@ -56,6 +57,7 @@ class AlignedSAE:
     threshold: Tensor
     n_slots: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    answer_rows: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.W_enc.dim() != 2:
@@ -69,6 +71,8 @@ class AlignedSAE:
                 )
         if not 0 <= self.n_slots <= m:
             raise ValueError(f"{self.n_slots} slots do not fit into {m} latents")
+        if self.answer_rows is not None and tuple(self.answer_rows.shape) != (self.n_slots, d):
+            raise ValueError(f"answer_rows has shape {tuple(self.answer_rows.shape)}; it should be {(self.n_slots, d)}")
 
     @classmethod
     def with_slots(
@@ -80,6 +84,7 @@ class AlignedSAE:
         D: Tensor,
         threshold: Tensor,
         metadata: Mapping[str, Any] | None = None,
+        answer_rows: Tensor | None = None,
     ) -> AlignedSAE:
         """Append K slots to a free bank: reads u = x W + b of the *raw* state, write rows D.
 
@@ -95,6 +100,7 @@ class AlignedSAE:
             threshold=torch.cat([bank.threshold, threshold.to(bank.threshold.dtype)]),
             n_slots=W.shape[1],
             metadata=dict(metadata or {}),
+            answer_rows=answer_rows,
         )
 
     @property
@@ -132,6 +138,11 @@ class AlignedSAE:
     def write_rows(self) -> Tensor:
         """D [K, d]: the slots' rows of the decoder."""
         return self.W_dec[self.n_free :]
+
+    @property
+    def answer_tokens(self) -> int:
+        """At how many of an answer's own tokens an edit holds: as many as it was trained at."""
+        return int(self.metadata.get("answer_tokens", 0)) if self.answer_rows is not None else 0
 
     @property
     def slot_threshold(self) -> Tensor:

@@ -133,8 +133,8 @@ def train_linear(
                 optimizer.step()
             advance(1, f"squared error {rec.item():.4f}")
     with torch.no_grad():
-        tensors = (encoder.weight.T.contiguous(), encoder.bias, decoder.weight.T.contiguous(), decoder.bias)
-        return LinearDictionary(*(tensor.detach().cpu() for tensor in tensors), n_relations)
+        W_enc, W_dec = encoder.weight.T.contiguous().cpu(), decoder.weight.T.contiguous().cpu()
+        return LinearDictionary(W_enc, encoder.bias.detach().cpu(), W_dec, decoder.bias.detach().cpu(), n_relations)
 
 
 def _alignment(free: Tensor, slots: Tensor, relation: Tensor, binding: Binding, weights: Weights) -> Tensor:

@@ -2,7 +2,7 @@
 
 A folder holds `sae_weights.safetensors` with W_enc [d, m], b_enc [m], W_dec [m, d], b_dec [d], threshold [m], and `cfg.json` with
 `architecture: jumprelu`. SAELens drops keys of cfg.json that it does not know, but keeps all of `metadata`; it refuses tensors
-that it does not know. So everything of ours stands under `metadata.kedit`.
+that it does not know. So everything of ours stands under `metadata.kedit`, and slots' rows for answers in a file of their own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.sae.pretrain import with_threshold
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
+ANSWERS = "answer_rows.safetensors"
 SCHEMA = "kedit.sae/1"
 SAELENS_VERSION = "6.0.0"
 """The version whose layout we write; older or absent, and SAELens would drop our metadata."""
 TENSORS = ("W_enc", "b_enc", "W_dec", "b_dec", "threshold")
-OWN_KEYS = frozenset({"schema", "layer", "n_slots", "weights_sha256"})
+OWN_KEYS = frozenset({"schema", "layer", "n_slots", "weights_sha256", "answers_sha256"})
 SHARED_KEYS = ("model_name", "prepend_bos")
 """Keys of our metadata that SAELens knows too: they are written in its place as well."""
 
@@ -42,6 +43,10 @@ def save_sae(path: Path, sae: AlignedSAE) -> None:
     (path / CONFIG).unlink(missing_ok=True)
     save_tensors(path / WEIGHTS, {name: getattr(sae, name).detach().cpu() for name in TENSORS})
     own = {"schema": SCHEMA, "layer": sae.layer, "n_slots": sae.n_slots, "weights_sha256": sha256_file(path / WEIGHTS)}
+    (path / ANSWERS).unlink(missing_ok=True)
+    if sae.answer_rows is not None:
+        save_tensors(path / ANSWERS, {"answer_rows": sae.answer_rows.detach().cpu()})
+        own["answers_sha256"] = sha256_file(path / ANSWERS)
     shared = {key: sae.metadata[key] for key in SHARED_KEYS if key in sae.metadata}
     write_json(
         path / CONFIG,
@@ -78,14 +83,16 @@ def load_sae(path: Path) -> AlignedSAE:
             place=Place(path / CONFIG, key="metadata.kedit"),
             advice="Edits need a dictionary that `kedit align` made.",
         )
-    data = _read_bytes(path)
-    if hashlib.sha256(data).hexdigest() != own.get("weights_sha256"):
-        raise InputError(f"the weights are not those that {CONFIG} describes", place=Place(path / WEIGHTS), advice="Align again.")
+    for file, key in ((WEIGHTS, "weights_sha256"), (ANSWERS, "answers_sha256")):
+        if (file == WEIGHTS or key in own) and hashlib.sha256(_read_bytes(path, file)).hexdigest() != own.get(key):
+            message = f"the weights are not those that {CONFIG} describes"
+            raise InputError(message, place=Place(path / file), advice="Align again.")
     tensors = _read_tensors(path)
+    answers = load_tensors(path / ANSWERS)["answer_rows"] if "answers_sha256" in own else None
     metadata = {key: value for key, value in own.items() if key not in OWN_KEYS}
     try:
         named = {name: tensors[name] for name in TENSORS}
-        return AlignedSAE(layer=own["layer"], n_slots=own["n_slots"], metadata=metadata, **named)
+        return AlignedSAE(layer=own["layer"], n_slots=own["n_slots"], metadata=metadata, answer_rows=answers, **named)
     except (KeyError, ValueError) as error:
         raise InputError(f"not a whole dictionary: {error}", place=Place(path), advice="Align again.") from error
 
@@ -173,11 +180,11 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, file: str) -> bytes:
     try:
-        return (path / WEIGHTS).read_bytes()
+        return (path / file).read_bytes()
     except FileNotFoundError as error:
-        raise InputError("the weights are missing", place=Place(path / WEIGHTS)) from error
+        raise InputError("the weights are missing", place=Place(path / file)) from error
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -133,7 +133,12 @@ class _Trainer:
     def make(self, name: str) -> Any:
         """Train one."""
         seed = self.job.cfg.seed
-        same = {"steps": self.steps, "batch": min(BATCH, len(self.swaps[1])), "seed": seed}
+        same: dict[str, Any] = {
+            "steps": self.steps,
+            "batch": min(BATCH, len(self.swaps[1])),
+            "hold": self.job.cfg.hold,
+            "seed": seed,
+        }
         makers: dict[str, Callable[[], Competitor]] = {
             "reft_r1": lambda: train_reft(self.data, self.means, **same),
             "das_r1": lambda: train_das(self.data, self.draw, self.means, rank=1, **same),
@@ -209,8 +214,8 @@ class _Trainer:
         W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
         noise = torch.randn(self.means.shape, generator=torch.Generator().manual_seed(self.job.cfg.seed))
         start = F.normalize(noise, dim=1) * self.means.norm(dim=1, keepdim=True)
-        D = train_control(self._both.part(range(count, 2 * count)), W, b, start, label="permuted answers", **same)
-        return SlotRows(W, b, D)
+        made = train_control(self._both.part(range(count, 2 * count)), W, b, start, label="permuted answers", **same)
+        return SlotRows(W, b, made.D, made.A)
 
     def function_vectors(self) -> Competitor:
         """Function vectors of all relations from the heads up to the hook point."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from kedit.lm.swaps import SwapData
 from kedit.machine import fast_training
 from kedit.sae.binding import Reader, train_reader
 from kedit.sae.calibrate import Calibrated, calibrate
-from kedit.sae.control import train_control
+from kedit.sae.control import Rows, train_control
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.sae.pretrain import typical
 from kedit.stages.asking import reading
@@ -98,30 +99,33 @@ def swap_data(job: Job, layer: int, most: int) -> SwapData:
         return SwapData(job.lm, layer, prompts, swaps)
 
 
-def fit_rows(job: Job, data: SwapData, reader: Reader, start: Tensor, steps: int, batch: int, label: str) -> Tensor:
-    """Write rows [R, d] of the relation slots, trained for what they do; D W = I."""
+def fit_rows(job: Job, data: SwapData, reader: Reader, start: Tensor, steps: int, batch: int, label: str) -> Rows:
+    """Write rows [R, d] of the relation slots, trained for what they do; D W = I. Of edits that hold rows for answers, too."""
     index = [slot.index for slot in job.slots.relations]
     W, b = reader.W[:, index], reader.b[index]
-    return train_control(data, W, b, start, steps=steps, batch=min(batch, len(data)), seed=job.cfg.seed, label=label)
+    how: dict[str, Any] = {"steps": steps, "batch": min(batch, len(data)), "hold": job.cfg.hold, "seed": job.cfg.seed}
+    return train_control(data, W, b, start, **how, label=label)
 
 
-def all_rows(job: Job, states: States, relation_rows: Tensor) -> Tensor:
-    """Write rows [K, d]: trained ones of relations; of classes, which edits only read, on less off mean."""
+def all_rows(job: Job, states: States, relations: Rows) -> Rows:
+    """Rows [K, d]: trained ones of relations; of classes, which edits only read, on less off mean, and none for answers."""
     rows = torch.zeros(states.labels.shape[1], states.x.shape[1])
     for slot in job.slots.slots:
         on = states.labels[:, slot.index] > 0
         if slot.kind == "class" and on.any() and not on.all():
             rows[slot.index] = states.x[on].mean(0) - states.x[~on].mean(0)
-    rows[[slot.index for slot in job.slots.relations]] = relation_rows
-    return rows
+    index = [slot.index for slot in job.slots.relations]
+    rows[index] = relations.D
+    answers = None if relations.A is None else torch.zeros_like(rows).index_copy(0, torch.tensor(index), relations.A)
+    return Rows(rows, answers)
 
 
-def calibrated(reader: Reader, rows: Tensor, states: States, valid: States) -> Calibrated:
+def calibrated(reader: Reader, rows: Rows, states: States, valid: States) -> Calibrated:
     """Slots in the unit in which 1 is as strongly on as when it is asked for."""
     if not len(valid.x):
         valid = states
     u, valid_u = states.x @ reader.W + reader.b, valid.x @ reader.W + reader.b
-    return calibrate(reader.W, reader.b, rows, u, states.labels > 0, valid_u=valid_u, valid_on=valid.labels > 0)
+    return calibrate(reader.W, reader.b, rows.D, u, states.labels > 0, valid_u=valid_u, valid_on=valid.labels > 0, A=rows.A)
 
 
 def no_bank(d: int) -> FreeBank:
@@ -129,9 +133,14 @@ def no_bank(d: int) -> FreeBank:
     return FreeBank(torch.zeros(d, 0), torch.zeros(0), torch.zeros(0, d), torch.zeros(d), torch.zeros(0))
 
 
-def slots_alone(layer: int, slots: Calibrated) -> AlignedSAE:
+def slots_alone(layer: int, slots: Calibrated, answer_tokens: int = 0) -> AlignedSAE:
     """A dictionary of slots alone, to try them out."""
-    return AlignedSAE.with_slots(layer, no_bank(len(slots.W)), slots.W, slots.b, slots.D, slots.threshold)
+    return with_slots(layer, no_bank(len(slots.W)), slots, {"answer_tokens": answer_tokens})
+
+
+def with_slots(layer: int, bank: FreeBank, slots: Calibrated, metadata: Mapping[str, Any]) -> AlignedSAE:
+    """Calibrated slots behind a bank."""
+    return AlignedSAE.with_slots(layer, bank, slots.W, slots.b, slots.D, slots.threshold, metadata, slots.A)
 
 
 def setting_of(

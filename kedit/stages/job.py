@@ -128,6 +128,11 @@ class Job:
         """One matcher per relation."""
         return matchers(self.ontology, self.relations)
 
+    @property
+    def held(self) -> dict[str, Any]:
+        """What a stage that trains rows depends on beside its own sizes: whether edits go on at the answer's own tokens."""
+        return {"hold": True} if self.cfg.hold else {}
+
     @cached_property
     def lm(self) -> LanguageModel:
         """The model that is edited: the given one, or the copy that was taught."""

@@ -21,7 +21,7 @@ def choose_layer(job: Job) -> None:
     named = job.cfg.layer
     candidates = candidate_layers(job.settled["n_layers"]) if named == "auto" else (named,)
     size = {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "items": ITEMS}
-    inputs = {**size, "candidates": candidates, "seed": job.cfg.seed}
+    inputs = {**size, "candidates": candidates, "seed": job.cfg.seed, **job.held}
     with job.stage("layers", inputs, STAGE_VERSION, [LAYERS], after=["prompts", "model", "knowledge"]) as stage:
         if stage.needed:
             rows = [_try(job, layer) for layer in candidates]
@@ -71,7 +71,8 @@ def _try(job: Job, layer: int) -> dict[str, Any]:
     reader = fit_reader(job, layer, states)
     data = swap_data(job, layer, PROMPTS)
     rows = fit_rows(job, data, reader, mean_differences(job, layer), STEPS, BATCH, f"trying block {layer}")
-    sae = slots_alone(layer, calibrated(reader, all_rows(job, states, rows), states, valid))
+    slots = calibrated(reader, all_rows(job, states, rows), states, valid)
+    sae = slots_alone(layer, slots, data.answer_tokens)
     setting = setting_of(job, sae)
     items = validation_items(setting, ITEMS, job.cfg.seed)
     found = rates(setting, items, EDIT, f"validating block {layer}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kedit.sae.binding import Reader
+from kedit.sae.control import Rows
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.sae.paper import NONE, moved_origin, train_published
 from kedit.stages.dictionary import K, load_bank, measured
@@ -21,10 +22,10 @@ STRENGTHS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class Fitted(NamedTuple):
-    """Reads of all slots, their write rows [K, d], the bank that was trained along, and held-out losses."""
+    """Reads of all slots, their rows, the bank that was trained along, and held-out losses."""
 
     reader: Reader
-    rows: Tensor
+    rows: Rows
     bank: FreeBank
     losses: dict[str, float]
 
@@ -50,7 +51,7 @@ def fit_published(job: Job, layer: int, states: States) -> Fitted:
     u = states.x @ made.W + made.b
     off = torch.where(on.all(0), torch.ones_like(on), ~on).to(u.dtype)
     bank = moved_origin(made.bank, (u * off).sum(0) / off.sum(0) @ made.D)
-    return Fitted(reader, all_rows(job, states, made.D), bank, made.losses)
+    return Fitted(reader, all_rows(job, states, Rows(made.D)), bank, made.losses)
 
 
 def published_metadata(job: Job, sae: AlignedSAE, fitted: Fitted) -> dict[str, Any]:

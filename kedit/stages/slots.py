@@ -58,6 +58,7 @@ def train_slots(job: Job) -> None:
 
         size = {"prompts": PROMPTS, "items": ITEMS, **sizes()}
     inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, "preset": job.cfg.preset}
+    inputs |= job.held
     after = ["slots", "prompts", "knowledge", "layers", "dictionary"]
     with job.stage("slot training", inputs, STAGE_VERSION, [sae_folder(layer)], after=after) as stage:
         if stage.needed:
@@ -70,7 +71,7 @@ def train_baselines(job: Job) -> None:
     """Vectors that the slots are compared with: training/vectors.safetensors."""
     layer = chosen_layer(job)
     size = {"prompts": PROMPTS, "steps": control_steps(job), "batch": BATCH, "strengths": VECTOR_STRENGTHS, "items": ITEMS}
-    inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed}
+    inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, **job.held}
     with job.stage("vectors", inputs, VECTORS_VERSION, [VECTORS], after=["slot training"]) as stage:
         if stage.needed:
             import torch
@@ -80,8 +81,11 @@ def train_baselines(job: Job) -> None:
             from kedit.stages.validating import best_strength, validation_items
 
             means, data = mean_differences(job, layer), swaps_at(job, layer)
-            trained = train_vectors(data, means, steps=control_steps(job), batch=min(BATCH, len(data)), seed=job.cfg.seed)
-            vectors = {"diff_means": means, "trained_vector": trained}
+            trained = train_vectors(
+                data, means, steps=control_steps(job), batch=min(BATCH, len(data)), hold=job.cfg.hold, seed=job.cfg.seed
+            )
+            vectors = {"diff_means": means, "trained_vector": trained.D}
+            vectors |= {} if trained.A is None else {"trained_vector.answers": trained.A}
             setting = setting_of(job, load_aligned(job), vectors)
             items = validation_items(setting, ITEMS, job.cfg.seed)
             curve = best_strength(setting, items, "diff_means", VECTOR_STRENGTHS, "strength of mean differences")
@@ -165,24 +169,25 @@ def _published(job: Job, layer: int) -> AlignedSAE:
 
 def _assembled(job: Job, layer: int, bank: FreeBank, slots: Calibrated, states: States, strengths: Sequence[float]) -> AlignedSAE:
     """Slots behind the bank, with the strength that is best on validation."""
-    from kedit.sae.dictionary import AlignedSAE
-    from kedit.stages.fitting import setting_of, slots_alone
+    from kedit.stages.fitting import setting_of, slots_alone, with_slots
     from kedit.stages.validating import best_strength, validation_items
     from kedit.verification.outcomes import EDIT
     from kedit.verification.setting import FALLBACK
 
-    setting = setting_of(job, slots_alone(layer, slots))
+    held = {"answer_tokens": swaps_at(job, layer).answer_tokens} if slots.A is not None else {}
+    setting = setting_of(job, slots_alone(layer, slots, **held))
     items = validation_items(setting, ITEMS, job.cfg.seed)
     curve = best_strength(setting, items, EDIT, strengths, "choosing the strength")
     metadata = _metadata(job, states) | {
         **slots.metadata,
+        **held,
         "background_rate": _background_rate(job, setting.sae),
         "unread": list(slots.unread),
         "strength": curve.best,
         "chosen_on": items[0].quadrant if items else FALLBACK,
         "strength_curve": [{"strength": strength, "hit": hit} for strength, hit in curve.hits.items()],
     }
-    return AlignedSAE.with_slots(layer, bank, slots.W, slots.b, slots.D, slots.threshold, metadata)
+    return with_slots(layer, bank, slots, metadata)
 
 
 def _background_rate(job: Job, sae: AlignedSAE) -> float | None:

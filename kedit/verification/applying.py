@@ -39,10 +39,11 @@ class Applied(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """States [n, d] after edits, and which edits fired [n, E]."""
+    """States [n, d] after edits, which edits fired [n, E], and what holds at the answers' own tokens [n, d], if anything does."""
 
     x: Tensor
     fired: Tensor
+    answer: Tensor | None = None
 
     @property
     def any(self) -> Tensor:
@@ -88,7 +89,13 @@ def edit_states(setting: Setting, work: Applied, x: Tensor, covered: Tensor | No
     u = sae.slot_values(x)
     result = recipe_delta(work.edits, work.strengths, u, sae.write_rows, sae.slot_threshold, covered)
     fires = result.fired.any(1) if work.edits else torch.zeros(len(x), dtype=torch.bool)
-    return Edited(torch.where(fires[:, None], x + result.delta, x), result.fired)
+    return Edited(torch.where(fires[:, None], x + result.delta, x), result.fired, held_at_answers(setting, result.change))
+
+
+def held_at_answers(setting: Setting, change: Tensor) -> Tensor | None:
+    """(u' - u) A [n, d] of a change of slot values [n, K]; None where edits do not hold through the answer."""
+    rows = setting.sae.answer_rows
+    return None if rows is None else change @ rows
 
 
 def gates_open(setting: Setting, edits: Sequence[ResolvedEdit], x: Tensor) -> Tensor:

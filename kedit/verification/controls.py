@@ -14,10 +14,10 @@ from kedit.curriculum.prompts import Prompt
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.operators import fired_delta
 from kedit.editing.resolving import ResolvedEdit
-from kedit.verification.applying import Applied, Scopes, applied, edit_states
+from kedit.verification.applying import Applied, Scopes, applied, edit_states, held_at_answers
 from kedit.verification.generating import Batch
 from kedit.verification.items import Item
-from kedit.verification.moving import moved
+from kedit.verification.moving import moved, moved_answers
 from kedit.verification.outcomes import EDIT
 from kedit.verification.setting import Setting, states_of
 
@@ -49,7 +49,7 @@ class Proposed(NamedTuple):
     """For picks (row of the batch, item): states x [n, d], where they differ from the natural one, the strength that was used.
 
     A pick that the control says nothing about (no donor, no other slot) is left out. `fired`: where the pick's own edit did,
-    which is where states differ unless other edits are at work too.
+    which is where states differ unless other edits are at work too. `answer` [n, d]: what holds at the answer's own tokens.
     """
 
     picks: list[tuple[int, Item]]
@@ -57,6 +57,7 @@ class Proposed(NamedTuple):
     changed: Tensor
     strengths: list[float]
     fired: Tensor | None = None
+    answer: Tensor | None = None
 
 
 Picks = Sequence[tuple[int, Item]]
@@ -135,13 +136,13 @@ def _noop(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
 
 
 def _edit(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
-    x, fired, strengths = _edited(context, arm, batch, picks)
-    return Proposed(list(picks), x, fired, strengths)
+    return _edited(context, arm, batch, picks)
 
 
-def _edited(context: Context, arm: Arm, batch: Batch, picks: Picks, force: bool = False) -> tuple[Tensor, Tensor, list[float]]:
-    """States after each pick's own edit, where it fired, and its strength."""
+def _edited(context: Context, arm: Arm, batch: Batch, picks: Picks, force: bool = False) -> Proposed:
+    """States after each pick's own edit."""
     x = _states(batch, picks).clone()
+    answer = None if context.setting.sae.answer_rows is None else torch.zeros_like(x)
     fired = torch.zeros(len(picks), dtype=torch.bool)
     strengths = [0.0] * len(picks)
     for edit, rows in _by_edit(picks).items():
@@ -149,9 +150,11 @@ def _edited(context: Context, arm: Arm, batch: Batch, picks: Picks, force: bool 
         texts = [picks[i][1].prompt.text for i in rows]
         done = edit_states(context.setting, work.forced() if force else work, x[rows], context.scopes.covered([edit], texts))
         x[rows], fired[rows] = done.x, done.any
+        if answer is not None and done.answer is not None:
+            answer[rows] = done.answer
         for i in rows:
             strengths[i] = work.strengths[0]
-    return x, fired, strengths
+    return Proposed(list(picks), x, fired, strengths, answer=answer)
 
 
 def _together(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
@@ -160,7 +163,7 @@ def _together(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Propose
     done = edit_states(context.setting, context.all_edits, _states(batch, picks), covered)
     column = {edit.id: i for i, edit in enumerate(context.all_edits.edits)}
     own = done.fired[torch.arange(len(picks)), [column[item.edit.id] for _, item in picks]]
-    return Proposed(list(picks), done.x, done.any, _own_strengths(context, arm, picks), own)
+    return Proposed(list(picks), done.x, done.any, _own_strengths(context, arm, picks), own, done.answer)
 
 
 def _wrong_slot(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
@@ -168,8 +171,9 @@ def _wrong_slot(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Propo
     setting, sae = context.setting, context.setting.sae
     wrong = {item.key: wrong_edit(setting, item, context.seed) for _, item in picks}
     picks = [(row, item) for row, item in picks if wrong[item.key] is not None]
-    _, fired, strengths = _edited(context, arm, batch, picks)
-    x = _states(batch, picks).clone()
+    real = _edited(context, arm, batch, picks)
+    x, fired, strengths = _states(batch, picks).clone(), real.changed, real.strengths
+    answer = None if real.answer is None else torch.zeros_like(x)
     groups: dict[ResolvedEdit, list[int]] = defaultdict(list)
     for i, (_, item) in enumerate(picks):
         if (edit := wrong[item.key]) is not None:
@@ -178,7 +182,9 @@ def _wrong_slot(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Propo
         u = sae.slot_values(x[rows])
         change = fired_delta([edit], [strengths[rows[0]]], u, sae.write_rows, fired[rows][:, None])
         x[rows] = torch.where(fired[rows][:, None], x[rows] + change.delta, x[rows])
-    return Proposed(picks, x, fired, strengths)
+        if answer is not None and (held := held_at_answers(setting, change.change)) is not None:
+            answer[rows] = held
+    return Proposed(picks, x, fired, strengths, answer=answer)
 
 
 def wrong_edit(setting: Setting, item: Item, seed: int) -> ResolvedEdit | None:
@@ -222,10 +228,11 @@ def _random_direction(context: Context, arm: Arm, batch: Batch, picks: Picks) ->
 
 def _rescaled(context: Context, arm: Arm, batch: Batch, picks: Picks, directions: Tensor) -> Proposed:
     x = _states(batch, picks)
-    real, _, strengths = _edited(context, arm, batch, picks, force=True)
-    norms = (real - x).norm(dim=1, keepdim=True)
-    delta = norms * directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
-    return Proposed(list(picks), x + delta, torch.ones(len(picks), dtype=torch.bool), strengths)
+    real = _edited(context, arm, batch, picks, force=True)
+    unit = directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    delta = (real.x - x).norm(dim=1, keepdim=True) * unit
+    answer = None if real.answer is None else real.answer.norm(dim=1, keepdim=True) * unit
+    return Proposed(list(picks), x + delta, torch.ones(len(picks), dtype=torch.bool), real.strengths, answer=answer)
 
 
 def _vector(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
@@ -264,8 +271,10 @@ def _moved(context: Context, arm: Arm, batch: Batch, picks: Picks, strengths: li
     source = torch.tensor([item.edit.slot for _, item in picks])
     target = torch.tensor([item.edit.target for _, item in picks])
     names = [item.prompt.id for _, item in picks]
-    x = moved(context.setting, arm.control, _states(batch, picks), source, target, torch.tensor(strengths), context.seed, names)
-    return Proposed(list(picks), x, torch.ones(len(picks), dtype=torch.bool), strengths)
+    by, scale = (context.setting, arm.control), torch.tensor(strengths)
+    x = moved(*by, _states(batch, picks), source, target, scale, context.seed, names)
+    answer = moved_answers(*by, source, target, scale)
+    return Proposed(list(picks), x, torch.ones(len(picks), dtype=torch.bool), strengths, answer=answer)
 
 
 def _interchange(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:

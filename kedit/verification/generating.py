@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
-from kedit.lm.continuation import Prefix, greedy_base
+from kedit.lm.continuation import Held, Prefix, greedy_base
 from kedit.lm.prefixes import read_prefixes
 from kedit.lm.reading import Reads, stopping
 from kedit.progress import progress
@@ -40,18 +40,27 @@ def batches(setting: Setting, prompts: Sequence[Prompt], label: str) -> Iterator
             advance(len(index))
 
 
-def edited_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads]) -> list[str]:
-    """Greedy answers of the prompts at `rows` (which may repeat) with decision states `x` [n, d]."""
-    return [setting.lm.decode(ids) for ids in edited_answers(setting, prefix, rows, x, reads)]
+def edited_texts(
+    setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads], answer: Tensor | None = None
+) -> list[str]:
+    """Greedy answers of the prompts at `rows` (which may repeat) with decision states `x` [n, d].
+
+    `answer` [n, d]: what holds at the answers' own tokens, if edits do.
+    """
+    return [setting.lm.decode(ids) for ids in edited_answers(setting, prefix, rows, x, reads, answer)]
 
 
-def edited_answers(setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads]) -> list[list[int]]:
+def edited_answers(
+    setting: Setting, prefix: Prefix, rows: Sequence[int], x: Tensor, reads: Sequence[Reads], answer: Tensor | None = None
+) -> list[list[int]]:
     """`edited_texts` as token ids."""
+    sae = setting.sae
 
     def some(part: Prefix, chosen: slice) -> list[list[int]]:
-        state = part.states[setting.sae.layer]
+        state = part.states[sae.layer]
         done, limit = stopping(reads[chosen], setting.decoders)
-        return setting.continuation.greedy(part, x[chosen].to(state), done, limit)
+        held = None if answer is None else Held(sae.layer, answer[chosen].to(state), sae.answer_tokens)
+        return setting.continuation.greedy(part, x[chosen].to(state), done, limit, held)
 
     return _in_chunks(prefix, rows, some)
 

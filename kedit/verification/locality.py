@@ -263,7 +263,7 @@ def _retention(
     known = [i for i, case in enumerate(cases) if _is_known(setting, case.prompt)]
     if not known:
         return
-    states, rows, keys = [], [], []
+    states, answers, rows, keys = [], [], [], []
     for i in known:
         work, x = works[cases[i].work], batch.x[i : i + 1]
         scoped = edit_states(setting, work, x, covered[i][None])
@@ -271,9 +271,11 @@ def _retention(
         keys.append("same" if torch.equal(scoped.x, forced.x) else "apart" if bool(scoped.any) else "shut")
         for made in (forced, scoped)[: 2 if keys[-1] == "apart" else 1]:
             states.append(made.x)
+            answers.append(made.answer)
             rows.append(i)
     reads = [((str(cases[i].prompt.relation), cases[i].prompt.answers),) for i in rows]
-    texts = iter(edited_texts(setting, batch.prefix, rows, torch.cat(states), reads))
+    held = None if setting.sae.answer_rows is None else torch.cat([answer for answer in answers if answer is not None])
+    texts = iter(edited_texts(setting, batch.prefix, rows, torch.cat(states), reads, held))
     for i, key in zip(known, keys, strict=True):
         prompt, corpus = cases[i].prompt, corpora[cases[i].corpus]
         matcher = setting.matchers[str(prompt.relation)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 
 from kedit.editing.operators import recipe_delta, strength_of
 from kedit.errors import KeditError
-from kedit.lm.continuation import Continuation, greedy_base
+from kedit.lm.batching import padded
+from kedit.lm.continuation import Continuation, Held, greedy_base
 from kedit.lm.hooks import residual_hook
 from kedit.lm.prefixes import read_prefixes
 
@@ -427,3 +429,31 @@ def test_it_generates_what_the_cached_continuation_answers(
                 assert answer == whole[: next((n for n, token in enumerate(whole) if token in lm.stop_tokens), limit)]
                 moved += answer != before
     assert moved
+
+
+@pytest.mark.parametrize("tokens", [2, 9])
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "opt", "qwen2"])
+def test_an_edit_that_holds_generates_what_the_cached_continuation_answers(
+    layout: str, tokens: int, random_lm: Any, editing: Editing, resolved: Any, make_sae: Any
+) -> None:
+    lm, limit = random_lm(layout), 5
+    rows = 3 * torch.randn(4, lm.d_model, generator=torch.Generator().manual_seed(5))
+    sae = replace(make_sae(lm), answer_rows=rows, metadata={"answer_tokens": tokens})
+    recipe = resolved(FORCED)
+    ids = lm.encode_batch(list(TEXTS))
+    inputs, mask = padded(ids)
+    with editing(lm, recipe, sae) as model:
+        options = {"attention_mask": mask, "max_new_tokens": limit, "do_sample": False, "pad_token_id": 0}
+        batched = model.generate(inputs, **options)[:, inputs.shape[1] :].tolist()
+        assert batched == model.generate(inputs, **options, use_cache=False)[:, inputs.shape[1] :].tolist()
+    with editing(lm, recipe, make_sae(lm)) as model:
+        unheld = model.generate(inputs, **options)[:, inputs.shape[1] :].tolist()
+    for index, prefix in read_prefixes(lm, ids, list("abcdefgh")[: len(ids)], [LAYER]):
+        x = prefix.states[LAYER]
+        strengths = [strength_of(edit, sae.metadata) for edit in recipe.edits]
+        made = recipe_delta(recipe.edits, strengths, sae.slot_values(x), sae.write_rows, sae.slot_threshold)
+        held = Held(LAYER, made.change @ rows, tokens)
+        answers = Continuation(lm, LAYER).greedy(prefix, x + made.delta, lambda *_: False, limit, held)
+        for i, answer in zip(index, answers, strict=True):
+            assert answer == batched[i][: next((n for n, token in enumerate(batched[i]) if token in lm.stop_tokens), limit)]
+    assert batched != unheld

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from kedit.lm.continuation import Continuation, answer_states, greedy_base, put, room_for
+from kedit.lm.continuation import Continuation, Held, answer_states, greedy_base, put, room_for
 from kedit.lm.hooks import residual_hook
 from kedit.lm.model import weight_fingerprint
 from kedit.lm.prefixes import read_prefix
@@ -57,6 +57,30 @@ def test_edited_greedy_answers_equal_the_plain_hooked_loop(lm: Any, ids: list[li
         answer: list[int] = []
         for _ in range(LIMIT):
             token = int(hooked_logits(lm, row, answer, layer, delta[i])[-1].argmax())
+            if token in lm.stop_tokens:
+                break
+            answer.append(token)
+        assert found[i] == answer
+
+
+@pytest.mark.parametrize("tokens", [0, 2, LIMIT])
+def test_an_edit_that_holds_works_on_the_first_tokens_of_its_answer(lm: Any, ids: list[list[int]], tokens: int) -> None:
+    layer, generator = 1, torch.Generator().manual_seed(2)
+    delta, added = (3 * torch.randn(len(ids), lm.d_model, generator=generator) for _ in range(2))
+    prefix = read_prefix(lm, ids, [layer])
+    found = Continuation(lm, layer).greedy(prefix, prefix.states[layer] + delta, never, LIMIT, Held(layer, added, tokens))
+    for i, row in enumerate(ids):
+        answer: list[int] = []
+        while len(answer) < LIMIT:
+
+            def edit(hidden: torch.Tensor, i: int = i, row: list[int] = row) -> torch.Tensor:
+                edited = hidden.clone()
+                edited[:, len(row) - 1] += delta[i]
+                edited[:, len(row) : len(row) + tokens] += added[i]
+                return edited
+
+            with residual_hook(lm.blocks[layer], edit), torch.no_grad():
+                token = int(lm.model(input_ids=torch.tensor([row + answer])).logits[0, -1].argmax())
             if token in lm.stop_tokens:
                 break
             answer.append(token)

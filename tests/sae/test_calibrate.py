@@ -53,6 +53,14 @@ def test_a_delta_is_the_same_vector_in_either_unit() -> None:
     torch.testing.assert_close(new, raw, rtol=1e-4, atol=1e-5)
 
 
+def test_so_is_what_holds_at_the_answers_tokens() -> None:
+    W, b, D, x, labels = setting()
+    _, _, _, valid_x, valid_labels = setting(1)
+    result = calibrate(W, b, D, x @ W + b, labels, valid_u=valid_x @ W + b, valid_on=valid_labels, A=D)
+    torch.testing.assert_close(result.A, result.D, rtol=0, atol=0)
+    assert calibrated().A is None
+
+
 def test_a_calibrated_slot_set_to_one_looks_as_if_the_concept_were_asked_for() -> None:
     result = calibrated()
     _, _, _, x, labels = setting(2)

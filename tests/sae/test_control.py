@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import torch
 from planted import D_MODEL, SLOTS, TOKENS, Planted
 
@@ -19,7 +22,8 @@ def test_rows_read_back_exactly_before_and_after_training() -> None:
     identity = torch.eye(SLOTS)
     torch.testing.assert_close(write_rows(W, start).D @ W, identity, atol=1e-5, rtol=0)
     trained = train_control(Planted(), W, b, start, steps=20, batch=16)
-    torch.testing.assert_close(trained @ W, identity, atol=1e-5, rtol=0)
+    torch.testing.assert_close(trained.D @ W, identity, atol=1e-5, rtol=0)
+    assert trained.A is None
 
 
 def test_an_edited_state_reads_as_the_swap_says() -> None:
@@ -55,10 +59,45 @@ def test_training_makes_swaps_answer() -> None:
         return answer_loss((edited @ data.readout)[:, None], batch.answers).mean().item()
 
     before = loss(write_rows(W, start).D)
-    assert loss(train_control(data, W, b, start, steps=150, batch=64)) < 0.7 * before
-    vectors = train_vectors(data, start, steps=150, batch=64)
+    assert loss(train_control(data, W, b, start, steps=150, batch=64).D) < 0.7 * before
+    vectors = train_vectors(data, start, steps=150, batch=64).D
     moved = batch.x + vectors[batch.target] - vectors[batch.source]
     assert answer_loss((moved @ data.readout)[:, None], batch.answers).mean().item() < 0.7 * before
+
+
+class Told(Planted):
+    """Answers of two tokens, of which the second depends on what is added to the answer's own state alone."""
+
+    def batches(self, size: int, generator: torch.Generator) -> Any:
+        for batch in super().batches(size, generator):
+
+            def logits(x: torch.Tensor, answer: torch.Tensor | None = None, _b: Any = batch) -> torch.Tensor:
+                added = torch.zeros_like(x) if answer is None else answer
+                return torch.stack([x @ self.readout, added @ self.readout], dim=1)
+
+            told = SimpleNamespace(x=batch.x, source=batch.source, target=batch.target, logits=logits)
+            told.answers = torch.cat([batch.answers, batch.target[:, None]], dim=1)
+            yield told
+
+
+def test_rows_for_answers_learn_what_the_decision_state_cannot_say() -> None:
+    W, _, start = parts()
+    W, b = 0.05 * W, torch.zeros(SLOTS)  # reads that say next to nothing: the change of a swap is its strength
+    batch = next(Told().batches(256, torch.Generator().manual_seed(9)))
+
+    def second(rows: Any) -> float:
+        A = torch.zeros_like(start) if rows.A is None else rows.A
+        added = swap_delta(batch.x @ W + b, A, batch.source, batch.target, 1.0)
+        return answer_loss(batch.logits(batch.x, added)[:, 1:], batch.answers[:, 1:]).mean().item()
+
+    same = {"steps": 100, "batch": 64}
+    chance = second(train_control(Told(), W, b, start, **same))
+    held = train_control(Told(), W, b, start, **same, hold=True)
+    assert second(held) < 0.5 * chance
+    torch.testing.assert_close(held.D @ W, torch.eye(SLOTS), atol=1e-5, rtol=0)
+    vectors = train_vectors(Told(), start, **same, hold=True)
+    added = vectors.A[batch.target] - vectors.A[batch.source]
+    assert answer_loss(batch.logits(batch.x, added)[:, 1:], batch.answers[:, 1:]).mean().item() < 0.5 * chance
 
 
 def test_answer_loss_sums_over_tokens_and_skips_padding() -> None:

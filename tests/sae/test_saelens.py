@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ def test_what_is_saved_comes_back_bit_for_bit(tmp_path: Path) -> None:
     back = load_sae(tmp_path / "a" / "b")
     assert (back.layer, back.n_slots, back.metadata) == (5, K, METADATA)
     assert all(torch.equal(getattr(back, name), getattr(sae, name)) for name in NAMES)
+
+
+def test_rows_for_answers_are_a_file_of_their_own_and_come_back(tmp_path: Path) -> None:
+    held = replace(
+        make(), answer_rows=torch.randn(K, d, generator=torch.Generator().manual_seed(3)), metadata={"answer_tokens": 4}
+    )
+    save_sae(tmp_path, held)
+    back = load_sae(tmp_path)
+    assert torch.equal(back.answer_rows, held.answer_rows)
+    assert back.answer_tokens == 4
+    assert set(files.load_tensors(tmp_path / "sae_weights.safetensors")) == set(NAMES)
+    (tmp_path / "answer_rows.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="not those"):
+        load_sae(tmp_path)
+    save_sae(tmp_path, make())
+    assert not (tmp_path / "answer_rows.safetensors").exists()
+    assert load_sae(tmp_path).answer_rows is None
 
 
 def test_saving_again_gives_the_same_bytes_and_another_dictionary_takes_its_place(tmp_path: Path) -> None:

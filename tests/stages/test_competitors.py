@@ -15,6 +15,7 @@ from kedit.errors import InputError
 from kedit.files import write_json
 from kedit.lm.swaps import Swap
 from kedit.sae.competitors import Das, Directions, RankOneReft
+from kedit.sae.control import Rows
 from kedit.stages import competitors
 from kedit.stages.competitors import _permuted, _Trainer, load_competitors
 from kedit.stages.job import SETTLED
@@ -59,7 +60,7 @@ def test_competitors_are_trained_for_as_many_steps_as_the_edit(
     write_json(run.path / SETTLED, {"taught": taught})
     seen: list[int] = []
     for function in ("train_reft", "train_das", "train_control"):
-        monkeypatch.setattr(competitors, function, lambda *_, steps, **__: (seen.append(steps), torch.ones(2, 3))[1])
+        monkeypatch.setattr(competitors, function, lambda *_, steps, **__: (seen.append(steps), Rows(torch.ones(2, 3)))[1])
     trainer = _Trainer(run)
     trainer.__dict__.update(means=torch.ones(2, 3), swaps=([], [0] * 99), data=None)
     trainer.__dict__["_both"] = SimpleNamespace(part=lambda _: None)
