@@ -27,11 +27,25 @@ from kedit.stages.slots import train_baselines, train_slots
 if TYPE_CHECKING:
     from kedit.lm.model import LanguageModel
     from kedit.verification.answer import Answer
+    from kedit.verification.fragmentation import Fragmentation
     from kedit.verification.inspection import Inspection
     from kedit.verification.passport import Passports
     from kedit.verification.report import Report
 
-__all__ = ["AlignedRun", "align", "ask", "capture", "dry_run", "inspect", "load_run", "merge", "passports", "probe", "verify"]
+__all__ = [
+    "AlignedRun",
+    "align",
+    "ask",
+    "capture",
+    "dry_run",
+    "fragmentation",
+    "inspect",
+    "load_run",
+    "merge",
+    "passports",
+    "probe",
+    "verify",
+]
 
 
 def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: Path | None = None) -> AlignedRun:
@@ -110,6 +124,11 @@ def inspect(run: Path | str, *, slot: str | None = None) -> Inspection:
 def passports(run: Path | str, *, device: str = "auto", seed: int = 0) -> Passports:
     """What may be said of every relation slot of a run: measured with its model, and kept as passports.json."""
     return load_run(run, device=device).passports(seed=seed)
+
+
+def fragmentation(run: Path | str, *, device: str = "auto", seed: int = 0) -> Fragmentation:
+    """Over how many latents every relation of a run is spread: measured with its model, and kept as fragmentation.json."""
+    return load_run(run, device=device).fragmentation(seed=seed)
 
 
 def probe(cfg: AlignConfig) -> dict[str, Any]:

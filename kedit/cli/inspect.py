@@ -16,6 +16,9 @@ def inspect(
     passport: Annotated[
         bool, typer.Option("--passport", help="Measure what may be said of every relation slot; needs the model.")
     ] = False,
+    fragmentation: Annotated[
+        bool, typer.Option("--fragmentation", help="Measure over how many latents every relation is spread; needs the model.")
+    ] = False,
     device: options.Device = None,
     json: options.JsonFlag = False,
 ) -> None:
@@ -23,18 +26,29 @@ def inspect(
     from kedit import pipeline
     from kedit.reporting.inspection import print_inspection
 
+    if (slot is not None) + passport + fragmentation > 1:
+        raise typer.BadParameter("give one of --slot, --passport and --fragmentation: each is a document of its own")
     if passport:
-        _passports(run, slot, device, json)
+        _passports(run, device, json)
+        return
+    if fragmentation:
+        _fragmentation(run, device, json)
         return
     document = pipeline.inspect(run, slot=slot)
     options.print_json(document.document()) if json else print_inspection(document)
 
 
-def _passports(run: Path, slot: str | None, device: str | None, json: bool) -> None:
+def _passports(run: Path, device: str | None, json: bool) -> None:
     from kedit import pipeline
     from kedit.reporting.passport import print_passports
 
-    if slot is not None:
-        raise typer.BadParameter("--passport is of all relation slots; leave --slot out")
     found = pipeline.passports(run, device=device or "auto")
     options.print_json(found.model_dump(mode="json")) if json else print_passports(found)
+
+
+def _fragmentation(run: Path, device: str | None, json: bool) -> None:
+    from kedit import pipeline
+    from kedit.reporting.fragmentation import print_fragmentation
+
+    found = pipeline.fragmentation(run, device=device or "auto")
+    options.print_json(found.model_dump(mode="json")) if json else print_fragmentation(found)

@@ -90,15 +90,15 @@ def typical(x: Float[Tensor, "n d"]) -> Bool[Tensor, " n"]:
     return norm <= OUTLIER * norm.median()
 
 
-def with_threshold(bank: FreeBank, x: Float[Tensor, "n d"], k: int) -> FreeBank:
-    """The bank with the one global threshold at which activations x [n, d] have a mean L0 of k.
+def with_threshold(bank: FreeBank, x: Float[Tensor, "n d"], k: int | float) -> FreeBank:
+    """The bank with the one global threshold at which activations x [n, d] have a mean L0 of k, whole or not.
 
     Global rather than per latent: with unit rows, a latent's value is what it adds to the reconstruction, whichever it is.
     A token's latents beyond its 8 k largest are not counted.
     """
-    limit = min(bank.threshold.numel(), 8 * k)
+    limit = min(bank.threshold.numel(), max(1, math.ceil(8 * k)))
     values = torch.cat([bank.preact(part.float()).relu().topk(limit, dim=1).values.flatten() for part in x.split(CHUNK)])
-    wanted = min(max(1, k * len(x)), len(values))
+    wanted = min(max(1, round(k * len(x))), len(values))
     ranked = values.sort(descending=True).values
     below = ranked[wanted] if wanted < len(values) else ranked.new_zeros(())
     threshold = (ranked[wanted - 1] + below) / 2 if ranked[wanted - 1] > 0 else ranked.new_zeros(())

@@ -14,11 +14,11 @@ from kedit.curriculum.slots import SlotMap
 from kedit.editing import Recipe, ResolvedRecipe, as_recipe, resolve
 from kedit.editing.resolving import with_controls
 from kedit.errors import InputError
-from kedit.files import digest, read_json, require_writable
+from kedit.files import digest, load_tensors, read_json, require_writable
 from kedit.manifest import Manifest
 from kedit.ontology import Ontology, load_ontology
 from kedit.runs import Run
-from kedit.stages.job import EVALUATION, KNOWLEDGE, LAYERS, MODEL, ONTOLOGY, PROMPTS, SETTLED, SLOTS, VECTORS
+from kedit.stages.job import BANK, EVALUATION, KNOWLEDGE, LAYERS, MODEL, ONTOLOGY, PROMPTS, SETTLED, SLOTS, VECTORS
 from kedit.stages.reports import KeptStrengths, measured_report, report_file, save_report
 from kedit.stages.slots import load_vectors, sae_folder
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kedit.lm.knowledge import Knowledge
     from kedit.lm.model import LanguageModel
     from kedit.sae.dictionary import AlignedSAE
+    from kedit.verification.fragmentation import Fragmentation
     from kedit.verification.inspection import Costs
     from kedit.verification.passport import Passports
     from kedit.verification.report import Evaluation, Report, RunInfo
@@ -221,6 +222,18 @@ class AlignedRun:
         path = self._run.file("passports.json")
         require_writable(path)
         document = passports(self.setting, run=self._run.name, preset=str(self.info.preset), seed=seed)
+        document.save(path)
+        return document
+
+    def fragmentation(self, *, seed: int = 0) -> Fragmentation:
+        """Over how many latents every relation is spread, without slots and with them; kept as fragmentation.json."""
+        from kedit.sae.dictionary import FreeBank
+        from kedit.verification.fragmentation import fragmentation
+
+        path = self._run.file("fragmentation.json")
+        require_writable(path)
+        bank = FreeBank(**load_tensors(self._run.file(BANK)))
+        document = fragmentation(self.setting, bank, run=self._run.name, preset=str(self.info.preset), seed=seed)
         document.save(path)
         return document
 
