@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from pydantic import Field
+
 from kedit.files import write_json
 from kedit.verification.figures import Model, Number
 
@@ -76,7 +78,7 @@ class Passport(Model):
 class Passports(Model):
     """`kedit.passport/1`: one for every relation slot of a run."""
 
-    schema_: Literal["kedit.passport/1"] = "kedit.passport/1"
+    schema_: Literal["kedit.passport/1"] = Field("kedit.passport/1", alias="schema")
     run: str
     preset: str
     hook_point: str
