@@ -13,7 +13,7 @@ from kedit.editing.plan import run_folder
 from kedit.files import atomic
 from kedit.machine import metered
 from kedit.progress import say
-from kedit.stages import asked, capturing, inspecting, probing
+from kedit.stages import asked, capturing, emerging, inspecting, probing
 from kedit.stages.aligned import AlignedRun, AnyRecipe
 from kedit.stages.asking import know
 from kedit.stages.dictionary import pretrain_dictionary
@@ -31,7 +31,20 @@ if TYPE_CHECKING:
     from kedit.verification.passport import Passports
     from kedit.verification.report import Report
 
-__all__ = ["AlignedRun", "align", "ask", "capture", "dry_run", "inspect", "load_run", "merge", "passports", "probe", "verify"]
+__all__ = [
+    "AlignedRun",
+    "align",
+    "ask",
+    "capture",
+    "dry_run",
+    "emergence",
+    "inspect",
+    "load_run",
+    "merge",
+    "passports",
+    "probe",
+    "verify",
+]
 
 
 def align(cfg: AlignConfig, *, model: LanguageModel | None = None, activations: Path | None = None) -> AlignedRun:
@@ -69,6 +82,11 @@ def _share(activations: Path, own: Path) -> None:
         if not (own / file.name).is_file():
             with atomic(own / file.name) as temporary:
                 shutil.copyfile(file, temporary)
+
+
+def emergence(cfg: AlignConfig, checkpoints: Path) -> dict[str, Any]:
+    """Binding and swap over the checkpoints of a model that is being taught, a model's folder each; nothing is taught."""
+    return emerging.emergence(cfg, checkpoints)
 
 
 def load_run(path: Path | str, *, model: LanguageModel | None = None, device: str = "auto") -> AlignedRun:
