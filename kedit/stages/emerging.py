@@ -65,9 +65,7 @@ def checkpoints(folder: Path) -> list[Path]:
     found = [path for path in inside if is_model_folder(path) and not path.name.startswith(".")]
     if not found:
         what = "holds no model's folder" if folder.is_dir() else "is no folder"
-        advice = (
-            "A checkpoint has config.json, weights and tokenizer; `kedit bench alignsae --checkpoints` keeps some."
-        )
+        advice = "A checkpoint has config.json, weights and tokenizer; `kedit bench alignsae --checkpoints` keeps some."
         raise InputError(f"--checkpoints {folder} {what}", advice=advice)
     return sorted(found, key=lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)])
 
@@ -122,24 +120,27 @@ def _measured(job: Job, layer: int) -> dict[str, Any]:
     """What a checkpoint knows, and what slots at the block do there; `reason` says why no swap was measured."""
     from kedit.curriculum.prompts import quadrant
     from kedit.editing.metric_names import HEADLINE_QUADRANT
+    from kedit.stages.examples import is_validation
     from kedit.stages.fitting import binding_accuracy, states_at
+    from kedit.verification.setting import VALIDATION
 
     asked = zip(job.prompts.asked, job.knowledge.hits, strict=True)
     answered = [hit for prompt, hit in asked if prompt.carrier_split == "train"]
     reason = _too_little(job)
     tried = layers.attempt(job, layer, swaps=not reason)
     held = [i for i, prompt in enumerate(job.prompts.prompts) if quadrant(prompt) == HEADLINE_QUADRANT]
-    if not reason and tried.cell is None:
+    # Where there is nothing to validate on at all, all checkpoints are measured on training prompts, and so alike.
+    validated = any(is_validation(prompt) for prompt in job.prompts.asked)
+    if not reason and (tried.cell is None or (validated and tried.cell != VALIDATION)):
         reason = "no swap can be measured: no validation subject has facts of two relations that the model answers"
+    swapped = {field: None if reason else tried.row[field] for field in ("hit", "stuck", "interchange")}
     return {
         "known": sum(answered) / len(answered) if answered else None,
         "binding": binding_accuracy(job, tried.sae, states_at(job, layer, held)),
         "binding_n": len(held),
-        "hit": tried.row["hit"],
-        "stuck": tried.row["stuck"],
-        "interchange": tried.row["interchange"],
-        "n": tried.row["items"],
-        "cell": tried.cell,
+        **swapped,
+        "n": 0 if reason else tried.row["items"],
+        "cell": None if reason else tried.cell,
         "reason": reason,
     }
 
