@@ -13,7 +13,7 @@ from kedit.editing.plan import run_folder
 from kedit.files import atomic
 from kedit.machine import metered
 from kedit.progress import say
-from kedit.stages import asked, capturing, inspecting, probing
+from kedit.stages import asked, capturing, emerging, inspecting, probing
 from kedit.stages.aligned import AlignedRun, AnyRecipe
 from kedit.stages.asking import know
 from kedit.stages.dictionary import pretrain_dictionary
@@ -38,6 +38,7 @@ __all__ = [
     "ask",
     "capture",
     "dry_run",
+    "emergence",
     "fragmentation",
     "inspect",
     "load_run",
@@ -83,6 +84,11 @@ def _share(activations: Path, own: Path) -> None:
         if not (own / file.name).is_file():
             with atomic(own / file.name) as temporary:
                 shutil.copyfile(file, temporary)
+
+
+def emergence(cfg: AlignConfig, checkpoints: Path) -> dict[str, Any]:
+    """Binding and swap over the checkpoints of a model that is being taught, a model's folder each; nothing is taught."""
+    return emerging.emergence(cfg, checkpoints)
 
 
 def load_run(path: Path | str, *, model: LanguageModel | None = None, device: str = "auto") -> AlignedRun:

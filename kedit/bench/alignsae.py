@@ -6,6 +6,7 @@ people and in words that none of them was trained on.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -56,11 +57,18 @@ PROFILES: Final = {
 
 
 def climb(
-    profile: str, out: Path, seeds: Sequence[int] = SEEDS, people: int | None = None, device: str = "auto"
+    profile: str,
+    out: Path,
+    seeds: Sequence[int] = SEEDS,
+    people: int | None = None,
+    device: str = "auto",
+    *,
+    checkpoints: bool = False,
 ) -> dict[str, Any]:
     """The whole ladder: `kedit.ladder/1`, also kept as OUT/ladder.json.
 
-    World, base model, runs and whatever else is there already in `out` is used again. KeditError if the base model does not know
+    World, base model, runs and whatever else is there already in `out` is used again. `checkpoints`: the base model as it was
+    while it was taught is kept, too, in OUT/checkpoints. KeditError if the base model does not know
     enough of the world to be judged by it.
     """
     from kedit.pipeline import align
@@ -70,7 +78,7 @@ def climb(
     ontology = out / "biography.ttl"
     write_biography(ontology, size.people)
     spent = {"base model": time.monotonic()}
-    base = _base_model(ontology, size, out / "model", device)
+    base = _base_model(ontology, size, out / "model", device, out / "checkpoints" if checkpoints else None)
     spent["base model"] = time.monotonic() - spent["base model"]
     rows: list[dict[str, Any]] = []
     about: list[dict[str, Any]] = []
@@ -125,11 +133,13 @@ def _require_gates(found: dict[str, float]) -> None:
         raise KeditError(f"the base model does not know the world well enough: {', '.join(short)}")
 
 
-def _base_model(ontology: Path, size: Profile, folder: Path, device: str) -> LanguageModel:
+def _base_model(ontology: Path, size: Profile, folder: Path, device: str, checkpoints: Path | None) -> LanguageModel:
     """The model that was taught the world, from its folder if it is that one."""
     key = digest([ontology.read_text(encoding="utf-8"), asdict(size), EPOCHS, TARGET, VERSION])
     note = folder.with_suffix(".json")
     if folder.is_dir() and note.is_file() and read_json(note).get("key") == key:
+        if checkpoints is not None and not checkpoints.is_dir():
+            raise InputError(f"{folder} was taught without --checkpoints", advice="Name another --out, or remove it.")
         return load_model(str(folder), device=device)
     if folder.exists():
         raise InputError(f"{folder} holds the model of another world", advice="Name another --out, or remove it.")
@@ -141,7 +151,9 @@ def _base_model(ontology: Path, size: Profile, folder: Path, device: str) -> Lan
     say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} answers about {size.people} people")
     untaught = make_tiny(texts, width=size.width, layers=size.layers, device=pick_device(device))
     pace: dict[str, Any] = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": TARGET}
-    taught = teach(untaught, told, **pace, from_scratch=True)
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)  # of a teaching that was killed
+    taught = teach(untaught, told, **pace, from_scratch=True, checkpoints=checkpoints)
     save_model(taught, folder)
     write_json(note, {"key": key})
     return load_model(str(folder), device=device)

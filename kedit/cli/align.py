@@ -29,6 +29,10 @@ def align(
     seed: options.Seed = None,
     blocks: options.Blocks = None,
     wheel: options.Wheel = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Follow binding and swap over the models in DIR, a folder each, in place of --model."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run made from other inputs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     *,
@@ -38,7 +42,9 @@ def align(
     """Bind every relation of an ontology to a slot of a language model, train the slots and evaluate them."""
     from kedit import pipeline
     from kedit.config import AlignConfig
+    from kedit.errors import InputError
     from kedit.reporting import terminal
+    from kedit.reporting.emergence import print_emergence
     from kedit.reporting.inspection import print_costs
 
     settings = AlignConfig.load(
@@ -62,6 +68,12 @@ def align(
             "seed": seed,
         },
     )
+    if checkpoints is not None:
+        if dry_run:
+            raise InputError("--dry-run does not go with --checkpoints")
+        document = pipeline.emergence(settings, checkpoints)
+        options.print_json(document) if json else print_emergence(document)
+        return
     if dry_run:
         document = pipeline.dry_run(settings)
         options.print_json(document) if json else terminal.print_dry_run(document)

@@ -6,6 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from kedit.errors import InputError
 from kedit.lm.model import LanguageModel
+from kedit.lm.store import save_model
 from kedit.machine import fast_training
 from kedit.progress import Advance, progress, say
 
@@ -59,6 +61,7 @@ def teach(
     trainable_from: int = 0,
     from_scratch: bool | None = None,
     seed: int = 0,
+    checkpoints: Path | None = None,
 ) -> LanguageModel:
     """A fine-tuned copy of `lm`; the caller's model is never touched.
 
@@ -69,6 +72,9 @@ def teach(
     visited in a quarter of the epochs only; models `from_scratch` (unset: small ones) begin with a few subjects.
     `trainable_from`: blocks below it, and the embeddings, keep their weights. Unset `epochs`, `lr`, `batch_size` (in examples)
     and `per_text` follow from whether the model was made from scratch.
+    `checkpoints`: a folder that gets the model untaught, once it knows the few subjects, after the epochs 1, 2, 3, 4, 6, 8, 12,
+    16, ... on everything and after the last one, each as a model's folder named by its updates (`step-000150`); a dozen of them
+    in thirty epochs.
     Raises InputError without examples.
     """
     if not examples:
@@ -95,7 +101,14 @@ def teach(
         per_text=min(per_text, _fitting(model, pairs)),
     )
     generator = torch.Generator().manual_seed(seed)
-    lesson = _Lesson(pupil, generator)
+
+    def keep(step: int) -> None:
+        if checkpoints is not None:
+            # A copy of its own: the fingerprint of weights that go on changing must not be remembered.
+            about = f"{lm.description}, taught for {step} steps"
+            save_model(replace(taught, description=about, taught=step > 0), checkpoints / f"step-{step:06}")
+
+    lesson = _Lesson(pupil, generator, keep)
     with fast_training():
         if from_scratch:
             lesson.begin(epochs)
@@ -134,9 +147,10 @@ def _trainable(lm: LanguageModel, start: int) -> list[Tensor]:
 class _Lesson:
     """The course of teaching: what was right at its last visit, and how many updates there were."""
 
-    def __init__(self, pupil: Pupil, generator: torch.Generator) -> None:
+    def __init__(self, pupil: Pupil, generator: torch.Generator, keep: Callable[[int], None]) -> None:
         self.pupil = pupil
         self.generator = generator
+        self.keep = keep
         self.right = torch.zeros(len(pupil.pairs), dtype=torch.bool)
         self.loss = torch.full((len(pupil.pairs),), torch.inf)
         self.step = 0
@@ -147,6 +161,7 @@ class _Lesson:
         A model from scratch has to find out first that the subject decides, and that takes the longer the more
         subjects there are (Zucchet et al. 2025, "How do language models learn facts?"); once it knows, facts come fast.
         """
+        self.keep(self.step)
         few = _beginners(self.pupil.pairs, self.generator)
         if few.sum() < FEWEST_BEGINNERS:
             return
@@ -161,13 +176,17 @@ class _Lesson:
         # The level rate itself keeps some answers wrong: the decay mends them, so it begins a little below the target.
         falling = max(1, round(epochs * DECAY_SHARE))
         decay = falling if epochs <= falling else 0
-        left = epochs
+        left, done = epochs, 0
+        self.keep(self.step)
         with progress("teaching facts", epochs * len(everything), "example") as advance:
             while left:
                 accuracy = self.epoch(everything, _fall(left, decay), advance)
                 left -= 1
                 if not decay and (accuracy >= target - DECAY_BEGINS or left <= falling):
                     decay = left = min(left, falling if accuracy < target - DECAY_BEGINS else DECAY_EPOCHS)
+                done += 1
+                if not left or _is_kept(done):
+                    self.keep(self.step)
 
     def epoch(self, rows: Tensor, rate: Callable[[float], float], advance: Advance) -> float:
         """Visit those of `rows` that are due, at the learning rate's share `rate(part done)`; the accuracy at last visits."""
@@ -190,6 +209,11 @@ class _Lesson:
 
 def _fall(left: int, decay: int) -> Callable[[float], float]:
     return lambda done: (left - done) / decay if decay else 1.0
+
+
+def _is_kept(epoch: int) -> bool:
+    """True for 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: what is learnt first is learnt fast, and a checkpoint costs a model's disk."""
+    return epoch // (epoch & -epoch) in (1, 3)
 
 
 def _beginners(pairs: Sequence[tuple[list[int], list[int]]], generator: torch.Generator) -> Tensor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kedit.files import read_json, write_json
 from kedit.progress import say
 from kedit.stages.asking import candidate_layers
 from kedit.stages.job import LAYERS, Job
+
+if TYPE_CHECKING:
+    from kedit.sae.dictionary import AlignedSAE
 
 STAGE_VERSION = 7
 PROMPTS, STEPS, BATCH = 600, 60, 64
@@ -16,18 +19,30 @@ ITEMS = 300
 """Validation items at each block."""
 
 
+class Attempt(NamedTuple):
+    """Slots at one block, the cell that their swaps were measured in (None: no item), and the row of training/layers.json."""
+
+    sae: AlignedSAE
+    cell: str | None
+    row: dict[str, Any]
+
+
 def choose_layer(job: Job) -> None:
     """Try the candidates: training/layers.json with a row for each and the chosen one."""
     named = job.cfg.layer
     candidates = candidate_layers(job.settled["n_layers"]) if named == "auto" else (named,)
-    size = {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "items": ITEMS}
-    inputs = {**size, "candidates": candidates, "seed": job.cfg.seed, **job.held}
+    inputs = {**size(), "candidates": candidates, "seed": job.cfg.seed, **job.held}
     with job.stage("layers", inputs, STAGE_VERSION, [LAYERS], after=["prompts", "model", "knowledge"]) as stage:
         if stage.needed:
-            rows = [_try(job, layer) for layer in candidates]
-            best = _choose(rows)
+            rows = [attempt(job, layer).row for layer in candidates]
+            best = best_row(rows)
             say(f"hook point: block {best['layer']}" + (" (chosen on validation)" if len(rows) > 1 else ""))
             write_json(job.file(LAYERS), {"chosen": best["layer"], "rows": rows})
+
+
+def size() -> dict[str, int]:
+    """How much an attempt at a block trains and asks."""
+    return {"prompts": PROMPTS, "steps": STEPS, "batch": BATCH, "items": ITEMS}
 
 
 def layers(job: Job) -> dict[str, Any]:
@@ -41,7 +56,7 @@ def chosen_layer(job: Job) -> int:
     return int(layers(job)["chosen"])
 
 
-def _choose(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def best_row(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The earliest block whose hit is within one standard error of the best: more of the model is left to work on the edit."""
     top = max(rows, key=lambda row: row["hit"] or 0.0)
     hit, items = top["hit"] or 0.0, max(top["items"], 1)
@@ -49,8 +64,13 @@ def _choose(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return min((row for row in rows if (row["hit"] or 0.0) >= enough), key=lambda row: row["layer"])
 
 
-def _try(job: Job, layer: int) -> dict[str, Any]:
-    """Slots at one block, briefly trained: how well they bind and how often swaps hit, on validation."""
+def attempt(job: Job, layer: int, *, swaps: bool = True) -> Attempt:
+    """Slots at one block, briefly trained: how well they bind and how often swaps hit, on validation.
+
+    Without `swaps`, for a model that knows too little to be trained on them, write rows stay the mean differences, which no
+    reading depends on, and nothing is swapped.
+    """
+    from kedit.sae.control import Rows
     from kedit.stages.fitting import (
         all_rows,
         binding_accuracy,
@@ -69,15 +89,16 @@ def _try(job: Job, layer: int) -> dict[str, Any]:
 
     states, valid = training_states(job, layer), validation_states(job, layer)
     reader = fit_reader(job, layer, states)
-    data = swap_data(job, layer, PROMPTS)
-    rows = fit_rows(job, data, reader, mean_differences(job, layer), STEPS, BATCH, f"trying block {layer}")
-    slots = calibrated(reader, all_rows(job, states, rows), states, valid)
-    sae = slots_alone(layer, slots, data.answer_tokens)
+    rows, answer_tokens = Rows(mean_differences(job, layer)), 0
+    if swaps:
+        data = swap_data(job, layer, PROMPTS)
+        rows, answer_tokens = fit_rows(job, data, reader, rows.D, STEPS, BATCH, f"trying block {layer}"), data.answer_tokens
+    sae = slots_alone(layer, calibrated(reader, all_rows(job, states, rows), states, valid), answer_tokens)
     setting = setting_of(job, sae)
-    items = validation_items(setting, ITEMS, job.cfg.seed)
+    items = validation_items(setting, ITEMS, job.cfg.seed) if swaps else ()
     found = rates(setting, items, EDIT, f"validating block {layer}")
     ceiling = rates(setting, items, "interchange", f"interchange at block {layer}")
-    return {
+    row = {
         "layer": layer,
         "hook_point": sae.hook_point,
         "binding": binding_accuracy(job, sae, valid if len(valid.x) else states),
@@ -86,3 +107,4 @@ def _try(job: Job, layer: int) -> dict[str, Any]:
         "interchange": ceiling.hit,
         "items": found.n,
     }
+    return Attempt(sae, items[0].quadrant if items else None, row)

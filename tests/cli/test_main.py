@@ -140,6 +140,24 @@ def test_align_hands_every_option_to_the_pipeline(pipeline: ModuleType, capsys: 
     assert json.loads(capsys.readouterr().out) == {"run": "runs/o-tiny"}
 
 
+def test_align_follows_checkpoints_in_place_of_a_model(pipeline: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[tuple[AlignConfig, Path]] = []
+    shares = {"known": 0.5, "binding": 1.0, "hit": None, "interchange": None}
+    row = {"checkpoint": "step-000010", **shares, "n": 0, "cell": None, "reason": "no swap can be trained"}
+    document = {"schema": "kedit.emergence/1", "hook_point": "blocks.1.hook_resid_post", "seed": 0, "rows": [row]}
+    pipeline.emergence = lambda config, folder: [seen.append((config, folder)), document][1]  # type: ignore[attr-defined]
+    options = ["align", "--ontology", "o.ttl", "--layer", "1", "--checkpoints", "kept"]
+    assert run([*options, "--json"]) == 0
+    assert seen == [(AlignConfig(ontology=Path("o.ttl"), layer=1), Path("kept"))]
+    assert json.loads(capsys.readouterr().out) == document
+    assert run(options) == 0
+    shown = capsys.readouterr().out
+    assert "0.50" in shown
+    assert "step-000010: no swap can be trained" in shown
+    assert run([*options, "--dry-run"]) == 2
+    assert "--dry-run does not go with --checkpoints" in capsys.readouterr().err
+
+
 def test_align_without_an_ontology_says_so(pipeline: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["align"]) == 2
     assert "'ontology' is missing" in capsys.readouterr().err

@@ -183,6 +183,9 @@ def test_a_broken_folder_is_the_users_error(folder: Path, kedit_cache: Path) -> 
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match="transformers cannot load it"):
         store.load_model(str(folder), device="cpu")
+    (folder / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(InputError, match="transformers cannot load it"):
+        store.load_model(str(folder), device="cpu")
 
 
 def test_tiny_needs_an_ontology_and_a_wheel_belongs_to_the_default() -> None:

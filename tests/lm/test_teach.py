@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,26 @@ def test_same_lesson_same_pupil(random_lm: Callable[..., Any]) -> None:
     lm = random_lm("gpt2")
     prints = [teach(lm, FACTS, epochs=3, batch_size=2, seed=seed).fingerprint for seed in (0, 0, 1)]
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_checkpoints_are_models_of_the_same_lesson(random_lm: Callable[..., Any], tmp_path: Path) -> None:
+    from kedit.lm.store import load_model
+
+    lm = random_lm("gpt2")
+    taught = teach(lm, FACTS, epochs=5, batch_size=2, checkpoints=tmp_path / "kept")
+    assert taught.fingerprint == teach(lm, FACTS, epochs=5, batch_size=2).fingerprint
+    kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert len(kept) == 6  # untaught, and after each of five epochs: the fifth is the last
+    first, *_, last = (load_model(str(tmp_path / "kept" / name), device="cpu") for name in kept)
+    assert kept[0] == "step-000000"
+    assert (first.fingerprint, first.taught) == (lm.fingerprint, False)
+    assert (last.fingerprint, last.taught) == (taught.fingerprint, True)
+
+
+def test_checkpoints_grow_rarer() -> None:
+    from kedit.lm.teach import _is_kept
+
+    assert [epoch for epoch in range(1, 40) if _is_kept(epoch)] == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
 
 
 def test_only_the_upper_blocks_move(lm: LanguageModel) -> None:

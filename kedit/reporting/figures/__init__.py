@@ -6,6 +6,7 @@ from kedit.reporting.figures.activations import activation_figure
 from kedit.reporting.figures.controls import compared, control_figure, tradeoff_figure
 from kedit.reporting.figures.curves import strength_figure
 from kedit.reporting.figures.damage import damage_figure
+from kedit.reporting.figures.emergence import emergence_figure
 from kedit.reporting.figures.ladder import ladder_figure
 from kedit.reporting.figures.layers import layer_figure
 from kedit.reporting.figures.matrix import confusion_figure, pair_figure, pair_text
@@ -20,6 +21,7 @@ __all__ = [
     "confusion_figure",
     "control_figure",
     "damage_figure",
+    "emergence_figure",
     "ladder_figure",
     "layer_figure",
     "outcome_figure",
