@@ -105,7 +105,7 @@ def climb(
         rows += ladder.rows()
         spent[f"align, seed {seed}"] = aligned - begun
         spent[f"ladder, seed {seed}"] = time.monotonic() - aligned
-        about.append({"seed": seed, "hook_point": run.sae.hook_point, "base": base_knows, **ladder.about()})
+        about.append({"seed": seed, "hook_point": run.sae.hook_point, "layers": run.tried, "base": base_knows, **ladder.about()})
         layer = run.layer
     document = {
         "schema": SCHEMA,

@@ -52,11 +52,20 @@ def pools() -> Pools:
         given=tuple(data["given"].split()),
         family=tuple(stem + ending for stem in data["family_stems"].split() for ending in data["family_endings"].split()),
         cities=tuple(data["cities"]),
-        universities=tuple(kind.format(place=p) for p in data["university_places"].split() for kind in data["university_kinds"]),
+        universities=tuple(_named("university_places", "university_stems", "university_endings", "university_kinds", twice=60)),
         majors=tuple(data["majors"]),
-        employers=tuple(f"{name} {trade}" for name in data["employer_names"].split() for trade in data["employer_trades"]),
+        employers=tuple(_named("employer_names", "employer_stems", "employer_endings", "employer_trades", twice=12)),
         towns=tuple(data["towns"]),
     )
+
+
+def _named(names: str, stems: str, endings: str, kinds: str, *, twice: int) -> Iterator[str]:
+    """Names, and every stem with every ending: each with the kind whose turn it is, the first `twice` with the next one, too."""
+    data = _data()
+    coined = [stem + ending for stem in data[stems].split() for ending in data[endings].split()]
+    for number, name in enumerate([*data[names].split(), *coined]):
+        for turn in (number, number + 1) if number < twice else (number,):
+            yield data[kinds][turn % len(data[kinds])].format(name)
 
 
 def people(n: int, seed: int = 0) -> list[Person]:

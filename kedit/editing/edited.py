@@ -234,13 +234,8 @@ class EditedModel:
             return None
         answer, past = self._calls.forward
         made = self._fire(answer, past, hidden)
-        if answer.held is None or len(answer.held) != len(hidden):
-            return made
-        own = answer.held_columns(past, hidden.shape[1], self._sae.answer_tokens)
-        if not own.any():
-            return made
-        added = torch.where(own.to(hidden.device)[:, None], answer.held[:, None], 0.0)
-        return (hidden if made is None else made) + added.to(hidden.dtype)
+        held = answer.held_at(past, hidden.shape[1], self._sae.answer_tokens)
+        return made if held is None else (hidden if made is None else made) + held.to(hidden.dtype)
 
     def _fire(self, answer: Answer, past: int, hidden: Tensor) -> Tensor | None:
         """The residual stream with the deltas of what fires in this forward pass; None where nothing does."""
@@ -263,8 +258,8 @@ class EditedModel:
             # Edits that fire at generated tokens need not be held there.
             once = fires & torch.tensor([edit.steps == "prompt" for edit in self._edits], device=fires.device)
             if (at := once.any(-1)).any():
-                held = fired_delta(self._edits, self._strengths, u, sae.answer_rows, once).delta
-                answer.hold(len(hidden), rows[at.cpu()], held[at])
+                held = fired_delta(self._edits, self._strengths, u, sae.answer_rows.flatten(1), once).delta
+                answer.hold(len(hidden), rows[at.cpu()], held[at].unflatten(1, sae.answer_rows.shape[1:]))
         at = fires.any(-1)
         result = hidden.clone()
         rows, columns = rows.to(hidden.device)[at], columns.to(hidden.device)[at]

@@ -29,7 +29,7 @@ class Answer:
     fired_at: Tensor | None = None
     """[b, E]: the column at which each edit first fired, -1 where it did not."""
     held: Tensor | None = None
-    """[b, d]: what is added at the answer's own tokens, of edits that hold through it."""
+    """[b, T, d]: what is added at the answer's own tokens, of edits that hold through it."""
     fired: Tensor = field(init=False)
     """[B, E]: whether each edit fired at all."""
 
@@ -70,17 +70,21 @@ class Answer:
         return fires
 
     def hold(self, rows: int, at: Tensor, delta: Tensor) -> None:
-        """Remember what edits add [n, d] at the own tokens of the answers `at` [n], of so many rows.
+        """Remember what edits add [n, T, d] at the own tokens of the answers `at` [n], of so many rows.
 
         A beam search reorders copies of one prompt alone, which hold the same.
         """
-        self.held = delta.new_zeros(rows, delta.shape[1])
+        self.held = delta.new_zeros(rows, *delta.shape[1:])
         self.held[at.to(delta.device)] = delta
 
-    def held_columns(self, past: int, length: int, most: int) -> Tensor:
-        """[s]: which of the columns [past, past + length) are among the first `most` of an answer."""
-        columns = torch.arange(past, past + length)
-        return (columns >= self.width) & (columns < self.width + most)
+    def held_at(self, past: int, length: int, most: int) -> Tensor | None:
+        """What is added in the columns [past, past + length) [b, s, d], at the first `most` of an answer; None for nothing."""
+        token = torch.arange(past, past + length) - self.width
+        inside = (token >= 0) & (token < most)
+        if self.held is None or not inside.any():
+            return None
+        rows = self.held[:, token.clamp(0, self.held.shape[1] - 1)]
+        return torch.where(inside.to(rows.device)[:, None], rows, 0.0)
 
     def reorder(self, rows: Tensor) -> None:
         """Follow a beam search: row i goes on from row `rows[i]`."""

@@ -80,7 +80,10 @@ def put(room: Prefix, rows: Sequence[int], part: Prefix) -> None:
 
 
 class Held(NamedTuple):
-    """What goes on after an edit: `delta` [b, d] is added after block `layer` at the first `tokens` tokens of each answer."""
+    """What goes on after an edit: at the first `tokens` tokens of each answer a row of `delta` [b, T, d] is added after `layer`.
+
+    Token i gets row i, later ones the last.
+    """
 
     layer: int
     delta: Tensor
@@ -249,7 +252,7 @@ def _holding(lm: LanguageModel, held: Held | None, rows: Tensor, step: int) -> A
     """The hook under which the answers `rows` read their token number `step`."""
     if held is None or step >= held.tokens:
         return nullcontext()
-    added = held.delta[rows][:, None]
+    added = held.delta[rows, min(step, held.delta.shape[1] - 1)][:, None]
     return residual_hook(lm.blocks[held.layer], lambda hidden: hidden + added)
 
 

@@ -110,10 +110,15 @@ class SwapData:
         state = prefix.states[self._layer]
 
         def logits(x: Tensor, answer: Tensor | None = None) -> Tensor:
-            told = tail if tail is None or answer is None else tail + answer[:, None]
+            told = tail if tail is None or answer is None else tail + answer[:, _rows(tail.shape[1], answer.shape[1])]
             return self._continuation.logits(prefix, x.to(state), None if told is None else told.to(state))
 
         return SwapBatch(state.float().cpu(), self._source[pick], self._target[pick], self._answers[pick, :width], logits)
+
+
+def _rows(tokens: int, rows: int) -> Tensor:
+    """Which of an answer's rows each of its tokens gets: its own, later ones the last."""
+    return torch.arange(tokens).clamp_max(rows - 1)
 
 
 def _padded(answers: Sequence[Sequence[int]], width: int) -> Tensor:

@@ -83,6 +83,9 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
             f"seed {run['seed']}: {run['hook_point']}, binding {fmt.share(run['binding'].get(HEADLINE_QUADRANT))}, worst pair "
             f"{worst['from']} -> {worst['to']} {fmt.share(worst['hit'])}; base model: {known}"
         )
+        if len(run["layers"]) > 1:
+            blocks = (f"{row['layer']}: {fmt.share(row['hit'])} ({fmt.share(row['interchange'])})" for row in run["layers"])
+            yield f"    by block, trained in short, on validation (interchange): {', '.join(blocks)}"
         for method, equal in run["equal_cost"].items():
             less = equal["kedit_minus"]
             yield (

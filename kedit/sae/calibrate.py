@@ -39,7 +39,7 @@ def calibrate(
     *,
     valid_u: Float[Tensor, "v K"],
     valid_on: Bool[Tensor, "v K"],
-    A: Float[Tensor, "K d"] | None = None,
+    A: Float[Tensor, "K T d"] | None = None,
 ) -> Calibrated:
     """Rescale every slot so that its mean read is 0 over training states that do not ask for it and 1 over those that do.
 
@@ -76,7 +76,7 @@ def calibrate(
         threshold=torch.tensor(thresholds, dtype=b.dtype, device=b.device),
         metadata={"slots": slots},
         unread=tuple((~readable).nonzero()[:, 0].tolist()),
-        A=None if A is None else (A.double() / a[:, None]).to(A.dtype),
+        A=None if A is None else (A.double() / a[:, None, None]).to(A.dtype),
     )
 
 

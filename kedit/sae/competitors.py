@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kedit.sae.control import JITTER, ControlBatch, ControlData, answer_loss, drawn, fit, swap_delta
+from kedit.sae.control import ANSWER_ROWS, JITTER, ControlBatch, ControlData, answer_loss, drawn, fit, swap_delta
 from kedit.sae.dictionary import FreeBank
 
 
@@ -53,7 +53,7 @@ class Directions(_Tensors):
 class RankOneReft(_Tensors):
     """Rank-1 LoReFT (Wu et al., arXiv 2404.03592), one per target: x + strength (w x + b - r x) r, |r| = 1.
 
-    `shift` [R, d] is w - r; `direction` [R, d] is r, of any length; `bias` [R]. `answers` [R, d]: see `held`.
+    `shift` [R, d] is w - r; `direction` [R, d] is r, of any length; `bias` [R]. `answers` [R, T, d]: see `held`.
     """
 
     direction: Tensor
@@ -72,7 +72,7 @@ class RankOneReft(_Tensors):
 class Das(_Tensors):
     """Distributed alignment search (Geiger et al., arXiv 2303.02536): x's part in a learned subspace becomes the donor's.
 
-    `basis` [k, d]: orthonormal rows, the same for all relations. `answers` [R, d]: see `held`.
+    `basis` [k, d]: orthonormal rows, the same for all relations. `answers` [R, T, d]: see `held`.
     """
 
     basis: Tensor
@@ -114,7 +114,7 @@ class SingleLatents(_Tensors):
 class SlotRows(_Tensors):
     """The edit itself through other write rows D [R, d]; reads u = x W + b as the slots' own (W [d, R], b [R]).
 
-    `answers` [R, d]: see `held`.
+    `answers` [R, T, d]: see `held`.
     """
 
     W: Tensor
@@ -128,8 +128,8 @@ class SlotRows(_Tensors):
 
 
 def held(answers: Tensor, source: Tensor, target: Tensor, strength: Tensor) -> Tensor:
-    """What a competitor of an edit that holds adds at the answer's own tokens [n, d]: trained with it, as the edit's A is."""
-    return strength[:, None] * answers[target] - answers[source]
+    """What a competitor of an edit that holds adds at the answer's own tokens [n, T, d]: trained with it, as the edit's A is."""
+    return strength[:, None, None] * answers[target] - answers[source]
 
 
 KINDS: dict[str, type[Directions | RankOneReft | Das | SingleLatents | SlotRows]] = {
@@ -165,14 +165,15 @@ def train_reft(
 
     def made(free: Tensor) -> RankOneReft:
         direction, shift, bias = free[:, :d], free[:, d : 2 * d] * reach, free[:, 2 * d] * length
-        return RankOneReft(direction, shift, bias, free[:, 2 * d + 1 :] * length / d**0.5 if hold else None)
+        answers = (free[:, 2 * d + 1 :] * length / d**0.5).unflatten(1, (ANSWER_ROWS, d)) if hold else None
+        return RankOneReft(direction, shift, bias, answers)
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
         return _loss_of(made(free), part, drawn(JITTER, len(part.x), generator), None)
 
     begin = [F.normalize(start, dim=1) * d**0.5, torch.zeros(count, d), start.norm(dim=1)[:, None] / length]
-    begin += [torch.zeros(count, d)] if hold else []
+    begin += [torch.zeros(count, ANSWER_ROWS * d)] if hold else []
     return made(fit(torch.cat(begin, dim=1), loss, steps, lr, "rank-1 ReFT"))
 
 
@@ -208,15 +209,15 @@ def train_das(
     unit = start.pow(2).mean().sqrt()
 
     def made(free: Tensor) -> Das:
-        return Das(_orthonormal(free[:rank]), free[rank:] * unit if hold else None)
+        return Das(_orthonormal(free[:rank]), (free[rank:] * unit).view(len(start), ANSWER_ROWS, d) if hold else None)
 
     def loss(free: Tensor) -> Tensor:
         part = next(stream)
         donor = donors(part.target, generator)
         return _loss_of(made(free), part, drawn(JITTER, len(part.x), generator), donor)
 
-    begin = torch.cat([random * d**0.5, torch.zeros_like(start)]) if hold else random * d**0.5
-    return made(fit(begin, loss, steps, lr, f"DAS of rank {rank}"))
+    begin = [random * d**0.5] + ([torch.zeros(ANSWER_ROWS * len(start), d)] if hold else [])
+    return made(fit(torch.cat(begin), loss, steps, lr, f"DAS of rank {rank}"))
 
 
 def _orthonormal(free: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ class AlignedSAE:
 
     W_enc [d, m], b_enc [m], W_dec [m, d], b_dec [d], threshold [m]. Slot reads u are linear and calibrated: off-mean 0,
     on-mean 1. The slots' columns W of W_enc and rows D of W_dec satisfy D W = I, so that an edited state reads as the edit says,
-    unless metadata says `read_back: false` (preset `paper`). answer_rows A [K, d], if there are any: an edit holds through the
-    answer, (u' - u) A is added at its first `answer_tokens` own tokens.
+    unless metadata says `read_back: false` (preset `paper`). answer_rows A [K, T, d], if there are any: an edit holds through
+    the answer, (u' - u) A is added at its first `answer_tokens` own tokens (one row each, the last also to what follows).
     ValueError if the shapes do not fit together.
     """
 
@@ -71,8 +71,8 @@ class AlignedSAE:
                 )
         if not 0 <= self.n_slots <= m:
             raise ValueError(f"{self.n_slots} slots do not fit into {m} latents")
-        if self.answer_rows is not None and tuple(self.answer_rows.shape) != (self.n_slots, d):
-            raise ValueError(f"answer_rows has shape {tuple(self.answer_rows.shape)}; it should be {(self.n_slots, d)}")
+        if self.answer_rows is not None and (self.answer_rows.dim() != 3 or self.answer_rows.shape[::2] != (self.n_slots, d)):
+            raise ValueError(f"answer_rows has shape {tuple(self.answer_rows.shape)}; it should be [{self.n_slots}, T, {d}]")
 
     @classmethod
     def with_slots(

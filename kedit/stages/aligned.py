@@ -101,6 +101,12 @@ class AlignedRun:
         """The block whose output is edited."""
         return int(read_json(self._run.file(LAYERS))["chosen"])
 
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """The blocks that were tried in short: binding, hit and interchange of each, on validation."""
+        rows: list[dict[str, Any]] = read_json(self._run.file(LAYERS))["rows"]
+        return rows
+
     @cached_property
     def sae(self) -> AlignedSAE:
         """The dictionary with its slots."""

@@ -116,7 +116,10 @@ def all_rows(job: Job, states: States, relations: Rows) -> Rows:
             rows[slot.index] = states.x[on].mean(0) - states.x[~on].mean(0)
     index = [slot.index for slot in job.slots.relations]
     rows[index] = relations.D
-    answers = None if relations.A is None else torch.zeros_like(rows).index_copy(0, torch.tensor(index), relations.A)
+    if relations.A is None:
+        return Rows(rows)
+    answers = torch.zeros(len(rows), *relations.A.shape[1:])
+    answers[index] = relations.A
     return Rows(rows, answers)
 
 

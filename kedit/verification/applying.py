@@ -39,7 +39,7 @@ class Applied(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """States [n, d] after edits, which edits fired [n, E], and what holds at the answers' own tokens [n, d], if anything does."""
+    """States [n, d] after edits, which edits fired [n, E], and what holds at the answers' own tokens [n, T, d], if any."""
 
     x: Tensor
     fired: Tensor
@@ -93,9 +93,9 @@ def edit_states(setting: Setting, work: Applied, x: Tensor, covered: Tensor | No
 
 
 def held_at_answers(setting: Setting, change: Tensor) -> Tensor | None:
-    """(u' - u) A [n, d] of a change of slot values [n, K]; None where edits do not hold through the answer."""
+    """(u' - u) A [n, T, d] of a change of slot values [n, K]; None where edits do not hold through the answer."""
     rows = setting.sae.answer_rows
-    return None if rows is None else change @ rows
+    return None if rows is None else (change @ rows.flatten(1)).unflatten(1, rows.shape[1:])
 
 
 def gates_open(setting: Setting, edits: Sequence[ResolvedEdit], x: Tensor) -> Tensor:

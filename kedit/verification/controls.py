@@ -49,7 +49,7 @@ class Proposed(NamedTuple):
     """For picks (row of the batch, item): states x [n, d], where they differ from the natural one, the strength that was used.
 
     A pick that the control says nothing about (no donor, no other slot) is left out. `fired`: where the pick's own edit did,
-    which is where states differ unless other edits are at work too. `answer` [n, d]: what holds at the answer's own tokens.
+    which is where states differ unless other edits are at work too. `answer` [n, T, d]: what holds at the answer's own tokens.
     """
 
     picks: list[tuple[int, Item]]
@@ -142,7 +142,8 @@ def _edit(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Proposed:
 def _edited(context: Context, arm: Arm, batch: Batch, picks: Picks, force: bool = False) -> Proposed:
     """States after each pick's own edit."""
     x = _states(batch, picks).clone()
-    answer = None if context.setting.sae.answer_rows is None else torch.zeros_like(x)
+    table = context.setting.sae.answer_rows
+    answer = None if table is None else torch.zeros(len(x), *table.shape[1:])
     fired = torch.zeros(len(picks), dtype=torch.bool)
     strengths = [0.0] * len(picks)
     for edit, rows in _by_edit(picks).items():
@@ -173,7 +174,7 @@ def _wrong_slot(context: Context, arm: Arm, batch: Batch, picks: Picks) -> Propo
     picks = [(row, item) for row, item in picks if wrong[item.key] is not None]
     real = _edited(context, arm, batch, picks)
     x, fired, strengths = _states(batch, picks).clone(), real.changed, real.strengths
-    answer = None if real.answer is None else torch.zeros_like(x)
+    answer = None if real.answer is None else torch.zeros_like(real.answer)
     groups: dict[ResolvedEdit, list[int]] = defaultdict(list)
     for i, (_, item) in enumerate(picks):
         if (edit := wrong[item.key]) is not None:
@@ -231,7 +232,7 @@ def _rescaled(context: Context, arm: Arm, batch: Batch, picks: Picks, directions
     real = _edited(context, arm, batch, picks, force=True)
     unit = directions / directions.norm(dim=1, keepdim=True).clamp_min(1e-12)
     delta = (real.x - x).norm(dim=1, keepdim=True) * unit
-    answer = None if real.answer is None else real.answer.norm(dim=1, keepdim=True) * unit
+    answer = None if real.answer is None else real.answer.norm(dim=2, keepdim=True) * unit[:, None]
     return Proposed(list(picks), x + delta, torch.ones(len(picks), dtype=torch.bool), real.strengths, answer=answer)
 
 

@@ -45,7 +45,7 @@ def edited_texts(
 ) -> list[str]:
     """Greedy answers of the prompts at `rows` (which may repeat) with decision states `x` [n, d].
 
-    `answer` [n, d]: what holds at the answers' own tokens, if edits do.
+    `answer` [n, T, d]: what holds at the answers' own tokens, if edits do.
     """
     return [setting.lm.decode(ids) for ids in edited_answers(setting, prefix, rows, x, reads, answer)]
 

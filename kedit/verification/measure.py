@@ -90,18 +90,20 @@ def _answers(setting: Setting, batch: Batch, proposals: Sequence[tuple[Arm, Prop
     """Every proposal's answers, generated together; where the state is the natural one, once per prompt."""
     changed: list[_Wanted] = []
     unchanged: list[_Wanted] = []
-    states, answers = [], []
+    states, answers, rows = [], [], setting.sae.answer_rows
     for arm, made in proposals:
         own = made.changed if made.fired is None else made.fired
         for i, (row, item) in enumerate(made.picks):
             wanted = _Wanted(arm, item, row, bool(own[i]), made.strengths[i])
             (changed if made.changed[i] else unchanged).append(wanted)
         states.append(made.x[made.changed])
-        answers.append((torch.zeros_like(made.x) if made.answer is None else made.answer)[made.changed])
+        if rows is not None:
+            none = torch.zeros(len(made.x), *rows.shape[1:])
+            answers.append((none if made.answer is None else made.answer)[made.changed])
     texts: list[str] = []
     if changed:
         reads = [reads_of(setting, want.item) for want in changed]
-        held = None if setting.sae.answer_rows is None else torch.cat(answers)
+        held = torch.cat(answers) if answers else None
         texts = edited_texts(setting, batch.prefix, [want.row for want in changed], torch.cat(states), reads, held)
     plain: dict[int, list[Reads]] = defaultdict(list)
     for want in unchanged:

@@ -36,7 +36,7 @@ def moved(
 
 
 def moved_answers(setting: Setting, name: str, source: Tensor, target: Tensor, strength: Tensor) -> Tensor | None:
-    """What a vector or competitor adds at the answers' own tokens [n, d], where it was trained to; arguments as of `moved`."""
+    """What a vector or competitor adds at the answers' own tokens [n, T, d], where it was trained to; arguments as of `moved`."""
     own: Tensor | None = getattr(setting.competitors.get(name), "answers", None)
     answers = setting.vectors.get(f"{name}.answers", own)
     return None if answers is None else held(answers, _places(setting, source), _places(setting, target), strength)

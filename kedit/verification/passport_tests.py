@@ -46,6 +46,7 @@ def passports(setting: Setting, *, run: str, preset: str, seed: int = 0) -> Pass
     """A passport for every relation slot."""
     office = _Office(setting, seed)
     return Passports(
+        schema="kedit.passport/1",
         run=run,
         preset=preset,
         hook_point=setting.sae.hook_point,

@@ -437,7 +437,7 @@ def test_an_edit_that_holds_generates_what_the_cached_continuation_answers(
     layout: str, tokens: int, random_lm: Any, editing: Editing, resolved: Any, make_sae: Any
 ) -> None:
     lm, limit = random_lm(layout), 5
-    rows = 3 * torch.randn(4, lm.d_model, generator=torch.Generator().manual_seed(5))
+    rows = 3 * torch.randn(4, 2, lm.d_model, generator=torch.Generator().manual_seed(5))
     sae = replace(make_sae(lm), answer_rows=rows, metadata={"answer_tokens": tokens})
     recipe = resolved(FORCED)
     ids = lm.encode_batch(list(TEXTS))
@@ -452,7 +452,7 @@ def test_an_edit_that_holds_generates_what_the_cached_continuation_answers(
         x = prefix.states[LAYER]
         strengths = [strength_of(edit, sae.metadata) for edit in recipe.edits]
         made = recipe_delta(recipe.edits, strengths, sae.slot_values(x), sae.write_rows, sae.slot_threshold)
-        held = Held(LAYER, made.change @ rows, tokens)
+        held = Held(LAYER, (made.change @ rows.flatten(1)).unflatten(1, rows.shape[1:]), tokens)
         answers = Continuation(lm, LAYER).greedy(prefix, x + made.delta, lambda *_: False, limit, held)
         for i, answer in zip(index, answers, strict=True):
             assert answer == batched[i][: next((n for n, token in enumerate(batched[i]) if token in lm.stop_tokens), limit)]

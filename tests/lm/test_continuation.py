@@ -66,7 +66,8 @@ def test_edited_greedy_answers_equal_the_plain_hooked_loop(lm: Any, ids: list[li
 @pytest.mark.parametrize("tokens", [0, 2, LIMIT])
 def test_an_edit_that_holds_works_on_the_first_tokens_of_its_answer(lm: Any, ids: list[list[int]], tokens: int) -> None:
     layer, generator = 1, torch.Generator().manual_seed(2)
-    delta, added = (3 * torch.randn(len(ids), lm.d_model, generator=generator) for _ in range(2))
+    delta = 3 * torch.randn(len(ids), lm.d_model, generator=generator)
+    added = 3 * torch.randn(len(ids), 2, lm.d_model, generator=generator)
     prefix = read_prefix(lm, ids, [layer])
     found = Continuation(lm, layer).greedy(prefix, prefix.states[layer] + delta, never, LIMIT, Held(layer, added, tokens))
     for i, row in enumerate(ids):
@@ -76,7 +77,8 @@ def test_an_edit_that_holds_works_on_the_first_tokens_of_its_answer(lm: Any, ids
             def edit(hidden: torch.Tensor, i: int = i, row: list[int] = row) -> torch.Tensor:
                 edited = hidden.clone()
                 edited[:, len(row) - 1] += delta[i]
-                edited[:, len(row) : len(row) + tokens] += added[i]
+                for place in range(len(row), min(len(row) + tokens, hidden.shape[1])):
+                    edited[:, place] += added[i, min(place - len(row), 1)]
                 return edited
 
             with residual_hook(lm.blocks[layer], edit), torch.no_grad():

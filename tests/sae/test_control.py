@@ -72,7 +72,7 @@ class Told(Planted):
         for batch in super().batches(size, generator):
 
             def logits(x: torch.Tensor, answer: torch.Tensor | None = None, _b: Any = batch) -> torch.Tensor:
-                added = torch.zeros_like(x) if answer is None else answer
+                added = torch.zeros_like(x) if answer is None else answer[:, 0]
                 return torch.stack([x @ self.readout, added @ self.readout], dim=1)
 
             told = SimpleNamespace(x=batch.x, source=batch.source, target=batch.target, logits=logits)
@@ -86,9 +86,9 @@ def test_rows_for_answers_learn_what_the_decision_state_cannot_say() -> None:
     batch = next(Told().batches(256, torch.Generator().manual_seed(9)))
 
     def second(rows: Any) -> float:
-        A = torch.zeros_like(start) if rows.A is None else rows.A
+        A = torch.zeros_like(start) if rows.A is None else rows.A[:, 0]
         added = swap_delta(batch.x @ W + b, A, batch.source, batch.target, 1.0)
-        return answer_loss(batch.logits(batch.x, added)[:, 1:], batch.answers[:, 1:]).mean().item()
+        return answer_loss(batch.logits(batch.x, added[:, None])[:, 1:], batch.answers[:, 1:]).mean().item()
 
     same = {"steps": 100, "batch": 64}
     chance = second(train_control(Told(), W, b, start, **same))

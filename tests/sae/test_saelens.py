@@ -45,7 +45,7 @@ def test_what_is_saved_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
 def test_rows_for_answers_are_a_file_of_their_own_and_come_back(tmp_path: Path) -> None:
     held = replace(
-        make(), answer_rows=torch.randn(K, d, generator=torch.Generator().manual_seed(3)), metadata={"answer_tokens": 4}
+        make(), answer_rows=torch.randn(K, 2, d, generator=torch.Generator().manual_seed(3)), metadata={"answer_tokens": 4}
     )
     save_sae(tmp_path, held)
     back = load_sae(tmp_path)
