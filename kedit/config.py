@@ -41,6 +41,8 @@ class AlignConfig(BaseModel):
     """`causal` trains write rows for their effect; `paper` is the published objective, whose edits need not read back."""
     hold: bool = False
     """Edits go on at the answer's own tokens, with rows trained for that: where questions say how the old answer would end."""
+    manifold: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the term that keeps edited states among natural ones (L_man)."""
     teach: Literal["auto", "always", "never"] = "auto"
     """Fine-tune a copy of the model on the ontology's facts: only if it knows too few of them, always, or never."""
 
@@ -79,8 +81,8 @@ class AlignConfig(BaseModel):
 
     @model_validator(mode="after")
     def _holds(self) -> AlignConfig:
-        if self.hold and self.preset == "paper":
-            raise ValueError("hold: the published objective (preset paper) has no rows for answers; leave one of them out")
+        if self.preset == "paper" and (self.hold or self.manifold):
+            raise ValueError("hold and manifold are of preset causal: the published objective has neither; leave one of them out")
         return self
 
     @classmethod

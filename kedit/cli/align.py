@@ -23,6 +23,9 @@ def align(
     exclude: options.Exclude = None,
     max_subjects: options.MaxSubjects = None,
     preset: Annotated[str | None, typer.Option(metavar="causal|paper", help="Training objective (default causal).")] = None,
+    manifold: Annotated[
+        float | None, typer.Option(min=0, metavar="W", help="Weight of keeping edited states among natural ones (default 0).")
+    ] = None,
     hold: Annotated[bool, typer.Option("--hold", help="Edits go on at the answer's own tokens.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file with these settings; options win.")] = None,
     device: options.Device = None,
@@ -58,6 +61,7 @@ def align(
             "teach": teach,
             "preset": preset,
             "hold": hold or None,
+            "manifold": manifold,
             "relations": options.listed(relations),
             "exclude": options.listed(exclude),
             "max_subjects": max_subjects,

@@ -192,6 +192,32 @@ def alignsae(
     options.print_json(document) if json else print_ladder(document)
 
 
+@app.command("manifold")
+def manifold(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory, made by `kedit align`.")],
+    weights: Annotated[str, typer.Option(metavar="A,B,...", help="Weights of the term.")] = "0,0.1,1,10",
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve, as SVG or PNG.")] = None,
+    device: options.Device = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """What keeping edited states among natural ones costs in hits, and what it gains: write rows trained anew."""
+    from kedit.bench.manifold import manifold_curve
+    from kedit.errors import InputError
+    from kedit.pipeline import load_run
+    from kedit.reporting.manifold import print_manifold, save_manifold
+
+    try:
+        wanted = [float(weight) for weight in weights.split(",")]
+    except ValueError:
+        raise InputError(f"--weights {weights}: not numbers", advice="Give numbers with commas between: 0,0.1,1,10.") from None
+    if picture is not None:
+        _check_picture(picture)
+    document = manifold_curve(load_run(run, device=device or "auto"), wanted)
+    if picture is not None:
+        save_manifold(document, picture)
+    options.print_json(document) if json else print_manifold(document)
+
+
 @app.command("all")
 def everything(
     ontology: Ontology = EXAMPLE,

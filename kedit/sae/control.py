@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from kedit.machine import fast_training
 from kedit.progress import progress
+from kedit.sae.manifold import Natural
 
 JITTER = (0.7, 1.3)
 """Strengths that swaps are trained at: wide enough for a plateau around 1."""
@@ -102,6 +103,8 @@ def train_control(
     jitter: tuple[float, float] = JITTER,
     rest: tuple[float, float] = REST,
     hold: bool = False,
+    natural: Natural | None = None,
+    manifold: float = 0.0,
     seed: int = 0,
     label: str = "control loss",
 ) -> Rows:
@@ -109,7 +112,8 @@ def train_control(
 
     Strengths are drawn from `jitter`, what is left of the source from `rest`. `lr` is in units of the root mean square of
     `start`'s entries; Adam with cosine decay. `hold`: also A [K, T, d], by which the same change of slot values works on the
-    answer's own tokens, (u' - u) A; without it the question's words go on to say how the answer ends.
+    answer's own tokens, (u' - u) A; without it the question's words go on to say how the answer ends. `manifold`: the weight of
+    L_man, by which edited states stay among `natural` ones.
     """
     generator = torch.Generator().manual_seed(seed)
     rows, unit = write_rows(W, start), _unit(start)
@@ -120,11 +124,16 @@ def train_control(
         made = rows_of(free)
         strength, left = (drawn(bounds, len(part.x), generator) for bounds in (jitter, rest))
         u = part.x @ W + b
-        edited = part.x + swap_delta(u, made.D, part.source, part.target, strength, left)
-        if made.A is None:
-            return answer_loss(part.logits(edited), part.answers).mean()
-        answer = swap_delta(u, made.A.flatten(1), part.source, part.target, strength, left)
-        return answer_loss(part.logits(edited, answer.unflatten(1, (ANSWER_ROWS, -1))), part.answers).mean()
+        change = swap_delta(u, made.D, part.source, part.target, strength, left)
+        told: tuple[Tensor, ...] = ()
+        if made.A is not None:
+            answer = swap_delta(u, made.A.flatten(1), part.source, part.target, strength, left)
+            told = (answer.unflatten(1, (ANSWER_ROWS, -1)),)
+        total = answer_loss(part.logits(part.x + change, *told), part.answers).mean()
+        if natural is not None and manifold:
+            away = natural.left(part.x + change, change, part.source, part.target).mean()
+            total = total + manifold * away.to(total.device)
+        return total
 
     def rows_of(free: Tensor) -> Rows:
         D, *answers = (free * unit).split(len(start))

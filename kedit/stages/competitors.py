@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +38,13 @@ from kedit.sae.competitors import (
 from kedit.sae.control import train_control
 from kedit.stages.asking import reading
 from kedit.stages.examples import is_training, swap_examples
-from kedit.stages.fitting import mean_differences
+from kedit.stages.fitting import mean_differences, natural_states
 from kedit.stages.job import Job, ModelSource
 from kedit.stages.slots import BATCH, PROMPTS, control_steps
 
 if TYPE_CHECKING:
     from kedit.curriculum.prompts import Prompt
+    from kedit.sae.dictionary import AlignedSAE
     from kedit.stages.aligned import AlignedRun
 
 VERSION = 4
@@ -100,6 +101,27 @@ def training_questions(run: AlignedRun) -> tuple[Tensor, Tensor, Tensor]:
     answers = [trainer.job.knowledge.right.get((str(p.subject), str(p.relation))) for p in prompts]
     known = [i for i, answer in enumerate(answers) if answer]
     return states[known], asked[known], torch.tensor([answer.ids[0] for answer in answers if answer])
+
+
+def over_manifold(run: AlignedRun, weights: Iterable[float]) -> Iterator[tuple[float, AlignedSAE]]:
+    """The run's dictionary with write rows trained anew, on the same swaps and steps, at each weight of L_man."""
+    trainer = _Trainer(run)
+    job, sae = trainer.job, run.sae
+    index = [slot.index for slot in run.slots.relations]
+    W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
+    natural = natural_states(job, trainer.layer)
+    how: dict[str, Any] = {"steps": trainer.steps, "batch": min(BATCH, len(trainer.swaps[1])), "seed": job.cfg.seed}
+    for weight in weights:
+        label = f"write rows, L_man {weight:g}"
+        rows = train_control(
+            trainer.data, W, b, trainer.means, **how, hold=job.cfg.hold, natural=natural, manifold=weight, label=label
+        )
+        slots = [sae.n_free + i for i in index]
+        written = sae.W_dec.index_copy(0, torch.tensor(slots), rows.D)
+        told = sae.answer_rows if rows.A is None or sae.answer_rows is None else sae.answer_rows.clone()
+        if told is not None and rows.A is not None:
+            told[index] = rows.A
+        yield weight, replace(sae, W_dec=written, answer_rows=told)
 
 
 def _key_of(path: Any) -> str | None:

@@ -92,7 +92,7 @@ def _opened(job: Job, path: Path) -> Job:
 
 def _hook_point(job: Job, last: Path) -> int:
     """The block that the layer sweep chooses for the last checkpoint; where nothing can be swapped, the one that binds best."""
-    inputs = {**layers.size(), "model": _source(job.cfg, last).id.fingerprint, "seed": job.cfg.seed, **job.held}
+    inputs = {**layers.size(), "model": _source(job.cfg, last).id.fingerprint, "seed": job.cfg.seed, **job.objective}
     with job.stage("hook point", inputs, layers.STAGE_VERSION, [HOOK_POINT], after=["prompts"]) as stage:
         if stage.needed:
             from kedit.stages.asking import candidate_layers
@@ -115,7 +115,7 @@ def _row(job: Job, path: Path, layer: int) -> dict[str, Any]:
         "model": fingerprint,
         "layer": layer,
         "seed": job.cfg.seed,
-        **job.held,
+        **job.objective,
     }
     with job.stage(f"checkpoint {path.name}", inputs, STAGE_VERSION, [out], after=["prompts"]) as stage:
         if stage.needed:

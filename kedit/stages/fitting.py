@@ -15,10 +15,12 @@ from kedit.sae.binding import Reader, train_reader
 from kedit.sae.calibrate import Calibrated, calibrate
 from kedit.sae.control import Rows, train_control
 from kedit.sae.dictionary import AlignedSAE, FreeBank
+from kedit.sae.manifold import Natural
 from kedit.sae.pretrain import typical
 from kedit.stages.asking import reading
 from kedit.stages.examples import States, is_training, is_validation, labels, slot_order, swap_examples, trained_pairs
 from kedit.stages.job import Job
+from kedit.verification.nature import natural_sample, nature_of
 from kedit.verification.setting import Setting
 
 NEGATIVE_POSITIONS = 8000
@@ -99,12 +101,24 @@ def swap_data(job: Job, layer: int, most: int) -> SwapData:
         return SwapData(job.lm, layer, prompts, swaps)
 
 
-def fit_rows(job: Job, data: SwapData, reader: Reader, start: Tensor, steps: int, batch: int, label: str) -> Rows:
+def fit_rows(job: Job, layer: int, data: SwapData, reader: Reader, start: Tensor, steps: int, batch: int, label: str) -> Rows:
     """Write rows [R, d] of the relation slots, trained for what they do; D W = I. Of edits that hold rows for answers, too."""
     index = [slot.index for slot in job.slots.relations]
     W, b = reader.W[:, index], reader.b[index]
-    how: dict[str, Any] = {"steps": steps, "batch": min(batch, len(data)), "hold": job.cfg.hold, "seed": job.cfg.seed}
+    how: dict[str, Any] = {"steps": steps, "batch": min(batch, len(data)), "seed": job.cfg.seed, **job.objective}
+    if job.cfg.manifold:
+        how["natural"] = natural_states(job, layer)
     return train_control(data, W, b, start, **how, label=label)
+
+
+def natural_states(job: Job, layer: int) -> Natural:
+    """What is natural at a hook point, in states of training prompts."""
+    sample = natural_sample(job.prompts, job.relations, job.cfg.seed)
+    place = {prompt.id: i for i, prompt in enumerate(job.prompts.prompts)}
+    states = reading(job, job.lm).states[layer]
+    return nature_of(
+        job.prompts, sample, {iri: states[[place[prompt.id] for prompt in some]].float() for iri, some in sample.items()}
+    )
 
 
 def all_rows(job: Job, states: States, relations: Rows) -> Rows:

@@ -129,9 +129,9 @@ class Job:
         return matchers(self.ontology, self.relations)
 
     @property
-    def held(self) -> dict[str, Any]:
-        """What a stage that trains rows depends on beside its own sizes: whether edits go on at the answer's own tokens."""
-        return {"hold": True} if self.cfg.hold else {}
+    def objective(self) -> dict[str, Any]:
+        """What training rows depends on beside its sizes: whether edits hold through the answer, and L_man's weight."""
+        return {name: value for name in ("hold", "manifold") if (value := getattr(self.cfg, name))}
 
     @cached_property
     def lm(self) -> LanguageModel:

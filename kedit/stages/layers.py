@@ -31,7 +31,7 @@ def choose_layer(job: Job) -> None:
     """Try the candidates: training/layers.json with a row for each and the chosen one."""
     named = job.cfg.layer
     candidates = candidate_layers(job.settled["n_layers"]) if named == "auto" else (named,)
-    inputs = {**size(), "candidates": candidates, "seed": job.cfg.seed, **job.held}
+    inputs = {**size(), "candidates": candidates, "seed": job.cfg.seed, **job.objective}
     with job.stage("layers", inputs, STAGE_VERSION, [LAYERS], after=["prompts", "model", "knowledge"]) as stage:
         if stage.needed:
             rows = [attempt(job, layer).row for layer in candidates]
@@ -92,7 +92,8 @@ def attempt(job: Job, layer: int, *, swaps: bool = True) -> Attempt:
     rows, answer_tokens = Rows(mean_differences(job, layer)), 0
     if swaps:
         data = swap_data(job, layer, PROMPTS)
-        rows, answer_tokens = fit_rows(job, data, reader, rows.D, STEPS, BATCH, f"trying block {layer}"), data.answer_tokens
+        answer_tokens = data.answer_tokens
+        rows = fit_rows(job, layer, data, reader, rows.D, STEPS, BATCH, f"trying block {layer}")
     sae = slots_alone(layer, calibrated(reader, all_rows(job, states, rows), states, valid), answer_tokens)
     setting = setting_of(job, sae)
     items = validation_items(setting, ITEMS, job.cfg.seed) if swaps else ()

@@ -58,7 +58,7 @@ def train_slots(job: Job) -> None:
 
         size = {"prompts": PROMPTS, "items": ITEMS, **sizes()}
     inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, "preset": job.cfg.preset}
-    inputs |= job.held
+    inputs |= job.objective
     after = ["slots", "prompts", "knowledge", "layers", "dictionary"]
     with job.stage("slot training", inputs, STAGE_VERSION, [sae_folder(layer)], after=after) as stage:
         if stage.needed:
@@ -71,7 +71,7 @@ def train_baselines(job: Job) -> None:
     """Vectors that the slots are compared with: training/vectors.safetensors."""
     layer = chosen_layer(job)
     size = {"prompts": PROMPTS, "steps": control_steps(job), "batch": BATCH, "strengths": VECTOR_STRENGTHS, "items": ITEMS}
-    inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, **job.held}
+    inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, **job.objective}
     with job.stage("vectors", inputs, VECTORS_VERSION, [VECTORS], after=["slot training"]) as stage:
         if stage.needed:
             import torch
@@ -151,7 +151,7 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
         states = add_silence(states, background_states(job, layer).training)
     reader = fit_reader(job, layer, states)
     rows = fit_rows(
-        job, swaps_at(job, layer), reader, mean_differences(job, layer), control_steps(job), BATCH, "training write rows"
+        job, layer, swaps_at(job, layer), reader, mean_differences(job, layer), control_steps(job), BATCH, "training write rows"
     )
     slots = calibrated(reader, all_rows(job, states, rows), states, valid)
     return _assembled(job, layer, load_bank(job), slots, states, STRENGTHS)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
-from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import HEADLINE_QUADRANT
 from kedit.editing.resolving import ResolvedEdit
 from kedit.sae.binding import train_reader
 from kedit.sae.competitors import Competitor, Das
 from kedit.sae.control import swap_delta
+from kedit.sae.manifold import Natural
 from kedit.verification.applying import applied, edit_states
 from kedit.verification.controls import Arm
 from kedit.verification.items import Item, sample_items
 from kedit.verification.locality import damage
 from kedit.verification.measure import measure
+from kedit.verification.nature import natural_sample, nature_of
 from kedit.verification.outcomes import EDIT, SwapRow
 from kedit.verification.passport import Found, Passports, passport
 from kedit.verification.setting import Setting, states_of
@@ -32,12 +32,6 @@ RETAINED: Final = 300
 """Prompts about other relations on which a suppression is tried."""
 PER_PAIR: Final = 8
 """Known items of a pair."""
-PER_RELATION: Final = 300
-"""Training prompts of a relation whose natural states are looked at."""
-ENERGY: Final = 0.9
-"""Share of the natural differences' energy that the leading components hold."""
-SHRINKAGE: Final = 0.1
-REGION: Final = 0.99
 RATE_APART: Final = 0.1
 """Two relations differ by nature in a free latent if it is on this much more often in one of them."""
 
@@ -56,23 +50,40 @@ def passports(setting: Setting, *, run: str, preset: str, seed: int = 0) -> Pass
     )
 
 
+def carried(setting: Setting, *, seed: int = 0) -> dict[str, float | None]:
+    """The tests of *carries* as `BOUNDS` names them, each the mean over relation slots."""
+    office = _Office(setting, seed)
+    found = [office._carries(iri) for iri in setting.relations]
+    return {name: _mean([one[name][0] for one in found]) for name in found[0]}
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A competitor: the part of a swap inside, or outside, a subspace of its own for every pair (bases [k, d], orthonormal)."""
+    """A competitor: the part of a swap inside, or outside, the natural differences of its two relations.
+
+    At the answer's own tokens it does what the swap does, where that holds: it is the decision state that is in question.
+    """
 
     setting: Setting
-    bases: Mapping[tuple[int, int], Tensor]
+    natural: Natural
     outside: bool
+
+    @property
+    def answers(self) -> Tensor | None:
+        """Rows of the relation slots for answers [R, T, d]."""
+        return _answers(self.setting)
 
     def apply(self, x: Tensor, source: Tensor, target: Tensor, strength: Tensor, donor: Tensor | None) -> Tensor:
         """See `kedit.sae.competitors.Competitor`."""
         sae, slots = self.setting.sae, self.setting.relation_slots
         change = swap_delta(sae.slot_values(x)[:, slots], sae.write_rows[slots], source, target, strength)
-        kept = torch.zeros_like(change)
-        for row, pair in enumerate(zip(source.tolist(), target.tolist(), strict=True)):
-            basis = self.bases[pair]
-            kept[row] = (change[row] @ basis.T) @ basis
+        kept = self.natural.inside(change, source, target)
         return x + (change - kept if self.outside else kept)
+
+
+def _answers(setting: Setting) -> Tensor | None:
+    rows = setting.sae.answer_rows
+    return None if rows is None else rows[setting.relation_slots]
 
 
 class _Edited(NamedTuple):
@@ -144,8 +155,7 @@ class _Office:
     def _carries(self, iri: str) -> Found:
         row, sae = self.place[iri], self.setting.sae
         made = torch.cat([torch.empty(0, sae.d), *(one.x for one in self.edited[iri])])
-        mean, precision, edge = self._region(row)
-        inside = (((made - mean) @ precision) * (made - mean)).sum(1) <= edge
+        inside = self._nature.away(made, torch.full((len(made),), row)) <= 1
         hits = {name: [r.hit for r in some if r.target == iri] for name, some in self.rows.items()}
         swap = _share_of(hits[EDIT])
         ratios = {name: float(_share_of(hits[name]) or 0) / swap if swap else None for name in ("inside", "outside", "span")}
@@ -224,32 +234,12 @@ class _Office:
     @cached_property
     def training(self) -> dict[str, list[Prompt]]:
         """Relation -> a sample of its training prompts, by hash."""
-        found: dict[str, list[Prompt]] = {iri: [] for iri in self.setting.relations}
-        for prompt in self.setting.prompts.select(carrier_split="train", subject_split="train"):
-            found[str(prompt.relation)].append(prompt)
-        return {
-            iri: sorted(prompts, key=lambda prompt: (unit_hash("passport", self.seed, prompt.id), prompt.id))[:PER_RELATION]
-            for iri, prompts in found.items()
-        }
+        return natural_sample(self.setting.prompts, self.setting.relations, self.seed)
 
     @cached_property
     def rates(self) -> Tensor:
         """[R, F]: how often each free latent is on where a relation is asked."""
         return torch.stack([(self.setting.sae.free.encode(x) > 0).float().mean(0) for x in self.natural.values()])
-
-    def _region(self, row: int) -> tuple[Tensor, Tensor, float]:
-        """Mean [d], precision [d, d] and the squared distance that 99 % of a relation's natural states keep.
-
-        The states at which the distance is set are others than those that mean and covariance are of.
-        """
-        x = list(self.natural.values())[row].double()
-        fitted, held = x[::2], x[1::2]
-        mean = fitted.mean(0)
-        covariance = torch.cov(fitted.T)
-        floor = SHRINKAGE * covariance.diagonal().mean()
-        precision = torch.linalg.inv(covariance + floor * torch.eye(len(mean), dtype=x.dtype)).float()
-        away = held.float() - mean.float()
-        return mean.float(), precision, float(((away @ precision) * away).sum(1).quantile(REGION))
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
@@ -264,9 +254,9 @@ class _Office:
         rows_of_slots = self.setting.sae.write_rows[self.slots]
         basis = torch.linalg.qr(rows_of_slots.T).Q.T
         parts: dict[str, Competitor] = {
-            "inside": Part(self.setting, self._differences, outside=False),
-            "outside": Part(self.setting, self._differences, outside=True),
-            "span": Das(basis),
+            "inside": Part(self.setting, self._nature, outside=False),
+            "outside": Part(self.setting, self._nature, outside=True),
+            "span": Das(basis, _answers(self.setting)),
         }
         setting = replace(self.setting, competitors=parts, donors=self.natural)
         strengths = {EDIT: None, "inside": self.setting.strength, "outside": self.setting.strength, "span": 1.0}
@@ -277,45 +267,8 @@ class _Office:
         return found
 
     @cached_property
-    def _differences(self) -> dict[tuple[int, int], Tensor]:
-        """(from, to) -> leading components [k, d] of natural differences of the same subjects, on frames in the same place."""
-        by_subject: list[dict[str, dict[int, Tensor]]] = []
-        frame = {c.id: n for some in self._carriers.values() for n, c in enumerate(some)}
-        for iri, prompts in self.training.items():
-            table: dict[str, dict[int, Tensor]] = defaultdict(dict)
-            for prompt, x in zip(prompts, self.natural[iri], strict=True):
-                table[str(prompt.subject)][frame[prompt.carrier]] = x
-            by_subject.append(table)
-        found = {}
-        for a, first in enumerate(by_subject):
-            for b, second in enumerate(by_subject):
-                if a != b:
-                    found[a, b] = _leading(list(_paired(first, second)), self.setting.sae.d)
-        return found
-
-    @cached_property
-    def _carriers(self) -> dict[str, list[Any]]:
-        """Relation -> its training carriers, in the ontology's order."""
-        found: dict[str, list[Any]] = defaultdict(list)
-        for carrier in self.setting.prompts.carriers:
-            if carrier.relation is not None and carrier.split == "train":
-                found[carrier.relation].append(carrier)
-        return found
-
-
-def _paired(first: Mapping[str, Mapping[int, Tensor]], second: Mapping[str, Mapping[int, Tensor]]) -> Iterator[Tensor]:
-    for subject in first.keys() & second.keys():
-        for frame in first[subject].keys() & second[subject].keys():
-            yield second[subject][frame] - first[subject][frame]
-
-
-def _leading(differences: Sequence[Tensor], d: int) -> Tensor:
-    """Right singular vectors [k, d] that hold `ENERGY` of the differences' energy, their mean's direction included."""
-    if not differences:
-        return torch.zeros(0, d)
-    _, values, vectors = torch.linalg.svd(torch.stack(list(differences)), full_matrices=False)
-    energy = values.square().cumsum(0) / values.square().sum()
-    return vectors[: int((energy < ENERGY).sum()) + 1]
+    def _nature(self) -> Natural:
+        return nature_of(self.setting.prompts, self.training, self.natural)
 
 
 def _share(flags: Tensor) -> float | None:

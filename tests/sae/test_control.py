@@ -9,6 +9,7 @@ import torch
 from planted import D_MODEL, SLOTS, TOKENS, Planted
 
 from kedit.sae.control import answer_loss, swap_delta, train_control, train_vectors, write_rows
+from kedit.sae.manifold import natural_of
 
 
 def parts(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -98,6 +99,22 @@ def test_rows_for_answers_learn_what_the_decision_state_cannot_say() -> None:
     vectors = train_vectors(Told(), start, **same, hold=True)
     added = vectors.A[batch.target] - vectors.A[batch.source]
     assert answer_loss(batch.logits(batch.x, added)[:, 1:], batch.answers[:, 1:]).mean().item() < 0.5 * chance
+
+
+def test_the_manifold_term_pulls_swaps_towards_natural_differences() -> None:
+    W, b, start = parts()
+    generator = torch.Generator().manual_seed(4)
+    states = [
+        {(i, 0): torch.randn(D_MODEL, generator=generator) + 3 * torch.eye(D_MODEL)[r] for i in range(40)} for r in range(SLOTS)
+    ]
+    natural, batch = natural_of(states), next(Planted().batches(256, torch.Generator().manual_seed(9)))
+
+    def left(weight: float) -> float:
+        rows = train_control(Planted(), W, b, start, steps=100, batch=64, natural=natural, manifold=weight)
+        change = swap_delta(batch.x @ W + b, rows.D, batch.source, batch.target, 1.0)
+        return natural.left(batch.x + change, change, batch.source, batch.target).mean().item()
+
+    assert left(10.0) < 0.9 * left(0.0)
 
 
 def test_answer_loss_sums_over_tokens_and_skips_padding() -> None:

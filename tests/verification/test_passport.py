@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from kedit.sae.competitors import Das
+from kedit.sae.manifold import Natural
 from kedit.verification.passport import BOUNDS, Passports, passport
 
 GOOD = {name: (bound, 10) for tests in BOUNDS.values() for name, (_, bound) in tests.items()}
@@ -44,7 +45,9 @@ def test_the_parts_of_an_edit_add_up() -> None:
     basis = torch.linalg.qr(torch.randn(d, 3, generator=generator)).Q.T
     x, strength = torch.randn(4, d, generator=generator), torch.ones(4)
     source, target = torch.tensor([0, 1, 0, 1]), torch.tensor([1, 0, 1, 0])
-    inside, outside = (Part(setting, {(0, 1): basis, (1, 0): basis}, outside=flag) for flag in (False, True))
+    nothing = torch.zeros(0)
+    natural = Natural(nothing, nothing, nothing, basis.expand(2, 2, 3, d))
+    inside, outside = (Part(setting, natural, outside=flag) for flag in (False, True))
     moved = [part.apply(x, source, target, strength, None) - x for part in (inside, outside)]
     rows = torch.arange(4)
     to = (1 - x[rows, target])[:, None] * sae.write_rows[target]

@@ -9,6 +9,7 @@ from kedit.reporting.figures.damage import damage_figure
 from kedit.reporting.figures.emergence import emergence_figure
 from kedit.reporting.figures.ladder import ladder_figure
 from kedit.reporting.figures.layers import layer_figure
+from kedit.reporting.figures.manifold import manifold_figure
 from kedit.reporting.figures.matrix import confusion_figure, pair_figure, pair_text
 from kedit.reporting.figures.outcomes import outcome_figure
 from kedit.reporting.figures.scaling import scaling_figure
@@ -24,6 +25,7 @@ __all__ = [
     "emergence_figure",
     "ladder_figure",
     "layer_figure",
+    "manifold_figure",
     "outcome_figure",
     "pair_figure",
     "pair_text",
