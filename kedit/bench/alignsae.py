@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kedit.bench.biography import write_biography
+from kedit.bench.biography import biographies, write_biography
 from kedit.bench.ladder import Ladder
 from kedit.bench.report import machine
 from kedit.config import AlignConfig
@@ -25,17 +25,19 @@ from kedit.lm.model import LanguageModel
 from kedit.lm.store import load_model, pick_device, save_model
 from kedit.lm.teach import teach
 from kedit.lm.tiny import make_tiny
-from kedit.ontology import load_ontology, require_alignable
+from kedit.ontology import Ontology, load_ontology, require_alignable
 from kedit.progress import say
 from kedit.stages.aligned import AlignedRun
 from kedit.stages.models import lessons
 
 SCHEMA: Final = "kedit.ladder/1"
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised where code changes the base model."""
 GATES: Final = {"training questions": 0.98, "held-out carriers": 0.95}
 """Least share of right answers without an edit; held-out carriers count for training people, as they were taught."""
 EPOCHS, TARGET = 60, 0.998
+BIOGRAPHIES: Final = 20
+"""Cuts of biographies a person is taught by."""
 SEEDS: Final = (101, 102, 103)
 
 
@@ -120,6 +122,15 @@ def climb(
     return document
 
 
+def _biographies(read: Ontology, relations: Sequence[str], people: Sequence[str]) -> list[tuple[str, str]]:
+    """What the model is taught beside questions: the same facts as running text."""
+    facts = {
+        person: {relation.rpartition("#")[2]: read.texts(read.values(relation, person)[0])[0] for relation in relations}
+        for person in people
+    }
+    return biographies({person: read.texts(person)[0] for person in people}, facts, BIOGRAPHIES)
+
+
 def gates(run: AlignedRun) -> dict[str, float]:
     """Share of right answers of the unedited model: all people by training carriers, training people by held-out ones."""
     asked = list(zip(run.prompts.asked, run.knowledge.hits, strict=True))
@@ -146,7 +157,7 @@ def _base_model(ontology: Path, size: Profile, folder: Path, device: str, checkp
     read = load_ontology(ontology)
     relations = tuple(require_alignable(read))
     prompts: PromptSet = build_prompts(read, build_slots(read, relations), relations, max_subjects=size.people)
-    told = lessons(prompts, read)
+    told = lessons(prompts, read) + _biographies(read, relations, sorted({str(prompt.subject) for prompt in prompts.asked}))
     texts = [f"{text} {answer}\n" for text, answer in told]
     say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} answers about {size.people} people")
     untaught = make_tiny(texts, width=size.width, layers=size.layers, device=pick_device(device))

@@ -90,6 +90,26 @@ def people(n: int, seed: int = 0) -> list[Person]:
     return list(found.values())
 
 
+def biographies(
+    names: Mapping[str, str], facts: Mapping[str, Mapping[str, str]], each: int, seed: int = 0
+) -> list[tuple[str, str]]:
+    """Lives as running text, cut before a fact: (what stands before it, the fact), `each` a person.
+
+    names: of persons, facts: by the local name of the relation, as texts. One to three other facts come before, in any order. As
+    in the published world, whose model reads biographies before it is asked: the name stands once, long before the relation,
+    so that facts must be found where they are asked for.
+    """
+    draw, found = random.Random(f"biographies {seed}"), []
+    own = {name: str(relation["own"]).removeprefix("{subject} ") for name, relation in _data()["relations"].items()}
+    for person, name in names.items():
+        known = facts[person]
+        for _ in range(each):
+            told = draw.sample(sorted(known), draw.randint(2, 4))
+            said = ", ".join(own[relation].format(object=known[relation]) for relation in told)
+            found.append((f"{name} {said.removesuffix(known[told[-1]]).rstrip()}", known[told[-1]]))
+    return found
+
+
 def write_biography(path: Path, n: int, seed: int = 0) -> None:
     """Write `n` people as Turtle, with the carriers of every relation."""
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
