@@ -36,7 +36,7 @@ VERSION: Final = 2
 GATES: Final = {"training questions": 0.98, "held-out carriers": 0.95}
 """Least share of right answers without an edit; held-out carriers count for training people, as they were taught."""
 EPOCHS, TARGET = 60, 0.998
-BIOGRAPHIES: Final = 20
+BIOGRAPHIES: Final = 10
 """Cuts of biographies a person is taught by."""
 SEEDS: Final = (101, 102, 103)
 

@@ -63,7 +63,8 @@ def dry_run(cfg: AlignConfig) -> dict[str, Any]:
 def _changed(run: Manifest, inputs: Inputs) -> list[str]:
     """Inputs that are not those of the stages that are done: what depends on them will be made again, or refused."""
     now = inputs.cfg.model_dump(mode="json", exclude={"overwrite"})
-    settings = [f"{key}: {run.config.get(key)}, now {value}" for key, value in now.items() if run.config.get(key) != value]
+    before = {name: field.default for name, field in AlignConfig.model_fields.items()} | run.config
+    settings = [f"{key}: {before.get(key)}, now {value}" for key, value in now.items() if before.get(key) != value]
     return (["ontology"] if run.ontology.sha256 != inputs.ontology.sha256 else []) + settings
 
 
