@@ -103,11 +103,11 @@ def climb(
         base_knows = gates(run)
         _require_gates(base_knows)
         aligned = time.monotonic()
-        ladder = Ladder(run, seed)
-        rows += ladder.rows()
+        part = _part(run, seed)
+        rows += part["rows"]
         spent[f"align, seed {seed}"] = aligned - begun
-        spent[f"ladder, seed {seed}"] = time.monotonic() - aligned
-        about.append({"seed": seed, "hook_point": run.sae.hook_point, "layers": run.tried, "base": base_knows, **ladder.about()})
+        spent[f"ladder, seed {seed}"] = part["seconds"]
+        about.append({"seed": seed, "hook_point": run.sae.hook_point, "layers": run.tried, "base": base_knows, **part["about"]})
         layer = run.layer
     document = {
         "schema": SCHEMA,
@@ -129,6 +129,18 @@ def _biographies(read: Ontology, relations: Sequence[str], people: Sequence[str]
         for person in people
     }
     return biographies({person: read.texts(person)[0] for person in people}, facts, BIOGRAPHIES)
+
+
+def _part(run: AlignedRun, seed: int) -> dict[str, Any]:
+    """What a seed adds to the ladder, kept in its run: a ladder of several seeds goes on where it was cut off."""
+    path = run.path / "ladder.json"
+    key = digest([run.slots_hash, seed, VERSION])
+    if path.is_file() and (kept := read_json(path)).get("key") == key:
+        return dict(kept)
+    begun, ladder = time.monotonic(), Ladder(run, seed)
+    part = {"key": key, "rows": ladder.rows(), "about": ladder.about(), "seconds": round(time.monotonic() - begun, 1)}
+    write_json(path, part)
+    return part
 
 
 def gates(run: AlignedRun) -> dict[str, float]:
