@@ -166,7 +166,7 @@ def full_replacement() -> Iterator[None]:
 
     def replaced(edits: Any, strengths: Any, u: Any, D: Any, fired: Any) -> Fired:
         found = fired_delta(edits, strengths, u, D, fired)
-        return Fired(found.delta + u @ D, found.fired)
+        return found._replace(delta=found.delta + u @ D)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "fired_delta", replaced)

@@ -78,6 +78,8 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 def test_the_stages_are_those_of_the_pipeline() -> None:
     found = set()
     for path in (Path(__file__).parents[2] / "kedit" / "stages").glob("*.py"):
+        if path.name == "emerging.py":  # follows many models, each with a stage of its own; not part of an alignment
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "job.stage":
                 assert isinstance(node.args[0], ast.Constant)
