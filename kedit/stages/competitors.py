@@ -108,14 +108,11 @@ def over_manifold(run: AlignedRun, weights: Iterable[float]) -> Iterator[tuple[f
     trainer = _Trainer(run)
     job, sae = trainer.job, run.sae
     index = [slot.index for slot in run.slots.relations]
-    W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
+    W, b = trainer.reads
     natural = natural_states(job, trainer.layer)
-    how: dict[str, Any] = {"steps": trainer.steps, "batch": min(BATCH, len(trainer.swaps[1])), "seed": job.cfg.seed}
     for weight in weights:
         label = f"write rows, L_man {weight:g}"
-        rows = train_control(
-            trainer.data, W, b, trainer.means, **how, hold=job.cfg.hold, natural=natural, manifold=weight, label=label
-        )
+        rows = train_control(trainer.data, W, b, trainer.means, **trainer.same, natural=natural, manifold=weight, label=label)
         slots = [sae.n_free + i for i in index]
         written = sae.W_dec.index_copy(0, torch.tensor(slots), rows.D)
         told = sae.answer_rows if rows.A is None or sae.answer_rows is None else sae.answer_rows.clone()
@@ -154,13 +151,7 @@ class _Trainer:
 
     def make(self, name: str) -> Any:
         """Train one."""
-        seed = self.job.cfg.seed
-        same: dict[str, Any] = {
-            "steps": self.steps,
-            "batch": min(BATCH, len(self.swaps[1])),
-            "hold": self.job.cfg.hold,
-            "seed": seed,
-        }
+        same = self.same
         makers: dict[str, Callable[[], Competitor]] = {
             "reft_r1": lambda: train_reft(self.data, self.means, **same),
             "das_r1": lambda: train_das(self.data, self.draw, self.means, rank=1, **same),
@@ -168,10 +159,22 @@ class _Trainer:
             "linear_probe": lambda: probe_directions(*self.asked, self.means.norm(dim=1)),
             "function_vector": self.function_vectors,
             "best_latent": lambda: best_latents(self.run.sae.free, *self.asked, len(self.means)),
-            "permuted_answers": lambda: self.permuted(same),
+            "permuted_answers": self.permuted,
         }
         assert makers.keys() == KINDS.keys()
         return makers[name]()
+
+    @property
+    def same(self) -> dict[str, Any]:
+        """How the edit's write rows are trained, and so everything beside them."""
+        cfg = self.job.cfg
+        return {"steps": self.steps, "batch": min(BATCH, len(self.swaps[1])), "hold": cfg.hold, "seed": cfg.seed}
+
+    @property
+    def reads(self) -> tuple[Tensor, Tensor]:
+        """The relation slots' own reads of raw states: W [d, R], b [R]."""
+        sae, index = self.run.sae, [slot.index for slot in self.run.slots.relations]
+        return sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
 
     @cached_property
     def means(self) -> Tensor:
@@ -225,18 +228,16 @@ class _Trainer:
         picks = torch.rand(len(target), generator=generator)
         return torch.stack([pools[t][int(p * len(pools[t]))] for t, p in zip(target.tolist(), picks.tolist(), strict=True)])
 
-    def permuted(self, same: dict[str, Any]) -> SlotRows:
+    def permuted(self) -> SlotRows:
         """Write rows trained from random directions on wrong answers: what the objective reaches where there is nothing to learn.
 
         Nothing but the kind of answer, that is: a model made to name some language may well name the right one.
         """
         count = len(self.swaps[1])
-        sae = self.run.sae
-        index = [slot.index for slot in self.run.slots.relations]
-        W, b = sae.read_columns[:, index], sae.slot_values(torch.zeros(1, sae.d))[0, index]
+        W, b = self.reads
         noise = torch.randn(self.means.shape, generator=torch.Generator().manual_seed(self.job.cfg.seed))
         start = F.normalize(noise, dim=1) * self.means.norm(dim=1, keepdim=True)
-        made = train_control(self._both.part(range(count, 2 * count)), W, b, start, label="permuted answers", **same)
+        made = train_control(self._both.part(range(count, 2 * count)), W, b, start, label="permuted answers", **self.same)
         return SlotRows(W, b, made.D, made.A)
 
     def function_vectors(self) -> Competitor:

@@ -11,7 +11,6 @@ from kedit.errors import InputError
 from kedit.files import read_json, write_json
 from kedit.lm.cache import is_model_folder
 from kedit.progress import say
-from kedit.reporting.figures import emergence_figure
 from kedit.stages import layers
 from kedit.stages.job import FIGURES, Inputs, Job, ModelSource, open_job, pin_threads
 from kedit.stages.material import bind_slots, keep_ontology, make_prompts
@@ -166,6 +165,7 @@ def _too_little(job: Job) -> str | None:
 def _keep(job: Job, layer: int, rows: list[dict[str, Any]]) -> None:
     """emergence.json and its pictures."""
     from kedit.lm.model import hook_point
+    from kedit.reporting.figures import emergence_figure
 
     document = {"schema": SCHEMA, "hook_point": hook_point(layer), "seed": job.cfg.seed, "rows": rows}
     after = [f"checkpoint {row['checkpoint']}" for row in rows]
