@@ -65,20 +65,21 @@ def climb(
     people: int | None = None,
     device: str = "auto",
     *,
+    world: int = 0,
     checkpoints: bool = False,
 ) -> dict[str, Any]:
     """The whole ladder: `kedit.ladder/1`, also kept as OUT/ladder.json.
 
-    World, base model, runs and whatever else is there already in `out` is used again. `checkpoints`: the base model as it was
-    while it was taught is kept, too, in OUT/checkpoints. KeditError if the base model does not know
-    enough of the world to be judged by it.
+    World, base model, runs and whatever else is there already in `out` is used again. `world`: the seed that its people are
+    drawn with. `checkpoints`: the base model as it was while it was taught is kept, too, in OUT/checkpoints. KeditError if the
+    base model does not know enough of the world to be judged by it.
     """
     from kedit.pipeline import align
 
     size = PROFILES[profile] if people is None else replace(PROFILES[profile], people=people)
     out.mkdir(parents=True, exist_ok=True)
     ontology = out / "biography.ttl"
-    write_biography(ontology, size.people)
+    write_biography(ontology, size.people, world)
     spent = {"base model": time.monotonic()}
     base = _base_model(ontology, size, out / "model", device, out / "checkpoints" if checkpoints else None)
     spent["base model"] = time.monotonic() - spent["base model"]
@@ -113,6 +114,7 @@ def climb(
         "schema": SCHEMA,
         "profile": profile,
         "size": asdict(size),
+        "world": world,
         "machine": machine(),
         "timing": {name: round(seconds, 1) for name, seconds in spent.items()},
         "runs": about,

@@ -170,6 +170,7 @@ def alignsae(
     out: Annotated[Path, typer.Option(metavar="DIR", help="World, model, runs and figures.")] = Path("runs/alignsae"),
     over: Annotated[str, typer.Option("--seeds", metavar="A,B,...", help="Seeds of alignment.")] = "101,102,103",
     people: Annotated[int | None, typer.Option(min=20, metavar="N", help="Another number of people.")] = None,
+    world: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the world: other people and other facts.")] = 0,
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the ladder, as SVG or PNG.")] = None,
     checkpoints: Annotated[
         bool, typer.Option("--checkpoints", help="Keep the model at a dozen stages of its teaching: OUT/checkpoints.")
@@ -186,7 +187,8 @@ def alignsae(
         raise InputError(f"--profile {profile}: unknown", advice=f"Choose one of {', '.join(PROFILES)}.")
     if picture is not None:
         _check_picture(picture)
-    document = climb(profile, out, options.numbers("--seeds", over), people, device or "auto", checkpoints=checkpoints)
+    seeds = options.numbers("--seeds", over)
+    document = climb(profile, out, seeds, people, device or "auto", world=world, checkpoints=checkpoints)
     if picture is not None:
         save_ladder(document, picture)
     options.print_json(document) if json else print_ladder(document)
