@@ -10,19 +10,21 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from kedit.bench.biography import biographies, write_biography
 from kedit.bench.ladder import Ladder
 from kedit.bench.report import machine
+from kedit.bench.taught import base_model, is_kept
 from kedit.config import AlignConfig
 from kedit.curriculum.prompts import PromptSet, build_prompts
 from kedit.curriculum.slots import build_slots
 from kedit.errors import InputError, KeditError
 from kedit.files import digest, read_json, write_json
 from kedit.lm.model import LanguageModel
-from kedit.lm.store import load_model, pick_device, save_model
+from kedit.lm.store import pick_device
 from kedit.lm.teach import teach
 from kedit.lm.tiny import make_tiny
 from kedit.ontology import Ontology, load_ontology, require_alignable
@@ -161,13 +163,12 @@ def _require_gates(found: dict[str, float]) -> None:
 def _base_model(ontology: Path, size: Profile, folder: Path, device: str, checkpoints: Path | None) -> LanguageModel:
     """The model that was taught the world, from its folder if it is that one."""
     key = digest([ontology.read_text(encoding="utf-8"), asdict(size), EPOCHS, TARGET, VERSION])
-    note = folder.with_suffix(".json")
-    if folder.is_dir() and note.is_file() and read_json(note).get("key") == key:
-        if checkpoints is not None and not checkpoints.is_dir():
-            raise InputError(f"{folder} was taught without --checkpoints", advice="Name another --out, or remove it.")
-        return load_model(str(folder), device=device)
-    if folder.exists():
-        raise InputError(f"{folder} holds the model of another world", advice="Name another --out, or remove it.")
+    if is_kept(folder, key) and checkpoints is not None and not checkpoints.is_dir():
+        raise InputError(f"{folder} was taught without --checkpoints", advice="Name another --out, or remove it.")
+    return base_model(folder, key, partial(_taught, ontology, size, device, checkpoints), device)
+
+
+def _taught(ontology: Path, size: Profile, device: str, checkpoints: Path | None) -> LanguageModel:
     read = load_ontology(ontology)
     relations = tuple(require_alignable(read))
     prompts: PromptSet = build_prompts(read, build_slots(read, relations), relations, max_subjects=size.people)
@@ -178,7 +179,4 @@ def _base_model(ontology: Path, size: Profile, folder: Path, device: str, checkp
     pace: dict[str, Any] = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": TARGET}
     if checkpoints is not None:
         shutil.rmtree(checkpoints, ignore_errors=True)  # of a teaching that was killed
-    taught = teach(untaught, told, **pace, from_scratch=True, checkpoints=checkpoints)
-    save_model(taught, folder)
-    write_json(note, {"key": key})
-    return load_model(str(folder), device=device)
+    return teach(untaught, told, **pace, from_scratch=True, checkpoints=checkpoints)

@@ -194,27 +194,54 @@ def alignsae(
     options.print_json(document) if json else print_ladder(document)
 
 
+@app.command("two-hop")
+def two_hop(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="World, model, slots and figures.")] = Path("runs/two-hop"),
+    over: Annotated[str, typer.Option("--seeds", metavar="A,B,...", help="Seeds of alignment.")] = "101,102,103",
+    facts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="AlignSAE's facts.jsonl, in place of invented facts.")
+    ] = None,
+    world: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the invented facts.")] = 0,
+    device: options.Device = None,
+    json: options.JsonFlag = False,
+) -> None:
+    """Questions over two steps ("Who is the friend of the boss of X?"): a slot for each step, swaps of either."""
+    from kedit.bench.two_hop import two_hops
+    from kedit.reporting.two_hop import print_two_hop
+
+    document = two_hops(out, options.numbers("--seeds", over), facts=facts, world=world, device=device or "auto")
+    options.print_json(document) if json else print_two_hop(document)
+
+
 @app.command("manifold")
 def manifold(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory, made by `kedit align`.")],
-    weights: Annotated[str, typer.Option(metavar="A,B,...", help="Weights of the term.")] = "0,0.1,1,10",
+    weights: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Weights of L_man to train write rows anew with.")
+    ] = "0,0.1,1,10",
+    shares: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Shares by which the run's write rows are brought towards natural ones.")
+    ] = "",
     picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the curve, as SVG or PNG.")] = None,
     device: options.Device = None,
     json: options.JsonFlag = False,
 ) -> None:
-    """What keeping edited states among natural ones costs in hits, and what it gains: write rows trained anew."""
+    """What keeping edits among natural states costs in hits, and what it gains: by L_man, or by natural write rows."""
     from kedit.bench.manifold import manifold_curve
     from kedit.errors import InputError
     from kedit.pipeline import load_run
     from kedit.reporting.manifold import print_manifold, save_manifold
 
-    try:
-        wanted = [float(weight) for weight in weights.split(",")]
-    except ValueError:
-        raise InputError(f"--weights {weights}: not numbers", advice="Give numbers with commas between: 0,0.1,1,10.") from None
+    wanted = {}
+    for option, given in {"weights": weights, "shares": shares}.items():
+        try:
+            wanted[option] = [float(number) for number in given.split(",") if number]
+        except ValueError:
+            advice = "Give numbers with commas between: 0,0.1,1."
+            raise InputError(f"--{option} {given}: not numbers", advice=advice) from None
     if picture is not None:
         _check_picture(picture)
-    document = manifold_curve(load_run(run, device=device or "auto"), wanted)
+    document = manifold_curve(load_run(run, device=device or "auto"), wanted["weights"], wanted["shares"])
     if picture is not None:
         save_manifold(document, picture)
     options.print_json(document) if json else print_manifold(document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from typing import Literal
 
 from kedit.curriculum.answers import normalise
 from kedit.curriculum.carriers import Carrier, relation_carriers
@@ -12,6 +13,10 @@ from kedit.curriculum.prompts import CarrierWords
 from kedit.curriculum.slots import SlotMap
 from kedit.curriculum.splits import subject_splits, unit_hash
 from kedit.ontology.model import LITERAL_MARK, Ontology, Role, Split
+
+Site = Literal["phrase", "subject", "decision"]
+"""Where in a prompt a step's slot may be bound: at the last token of the step's own phrase, of the subject, or of all."""
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ class HopPath:
 class HopPrompt:
     """A question about the last step of what the steps before it lead to.
 
-    `bridges` are the individuals on the way, one a step but the last; `slots` the slot of each step, in order.
+    `bridges` are the individuals on the way, one a step but the last; `slots` the slot of each step, in order. Spans are of
+    characters: of the subject, and of the phrase of each step but the last.
     """
 
     id: str
@@ -39,6 +45,18 @@ class HopPrompt:
     carrier: str
     carrier_split: Role
     subject_split: Split
+    subject_span: Span
+    phrase_spans: tuple[Span, ...]
+
+    def upto(self, site: Site, step: int) -> str:
+        """The prompt's text to the end of a site of step number `step`, counted from 0."""
+        ends = {"phrase": self.phrase_spans[step][1] if step < len(self.phrase_spans) else None, "subject": self.subject_span[1]}
+        return self.text[: ends.get(site)]
+
+
+def sites_of(path: HopPath, step: int) -> tuple[Site, ...]:
+    """Where the slot of a step may be bound; the last step's is where the model settles what to answer."""
+    return ("decision",) if step == len(path.steps) - 1 else ("phrase", "subject", "decision")
 
 
 def hop_paths(ontology: Ontology, relations: Sequence[str]) -> tuple[list[HopPath], dict[str, str]]:
@@ -101,14 +119,16 @@ def _asked(
 ) -> Iterator[HopPrompt]:
     bridges, answers = walked
     individual = ontology.individuals[subject]
-    named = individual.label
+    named, behind = individual.label, []
     for step in path.steps[:-1]:
-        named = f"the {ontology.relations[step].phrase} of {named}"
+        phrase = str(ontology.relations[step].phrase)
+        behind.append((len(" of ") + len(named) + len(phrase), len(" of ") + len(named)))
+        named = f"the {phrase} of {named}"
     forms = [text for term in (subject, *answers) for text in ontology.texts(term)]
     for carrier, says in carriers:
         if any(map(says, forms)):
             continue  # a worked example that names the subject or the answer
-        text = carrier.render(named)[0]
+        text, (_, end) = carrier.render(named)
         steps = ">".join(ontology.curie(step) for step in path.steps)
         yield HopPrompt(
             f"{steps}:{carrier.id}:{individual.curie}",
@@ -121,6 +141,8 @@ def _asked(
             carrier.id,
             carrier.split,
             split,
+            (end - len(individual.label), end),
+            tuple((end - first, end - last) for first, last in behind),
         )
 
 
@@ -136,17 +158,21 @@ def _unclear(ontology: Ontology, walked: Mapping[str, tuple[tuple[str, ...], tup
 def _walk(ontology: Ontology, path: HopPath) -> Iterator[tuple[str, tuple[tuple[str, ...], tuple[str, ...]]]]:
     """Subject, bridges and answers of every subject from which each step but the last leads to one individual."""
     for subject in ontology.facts[path.steps[0]]:
-        node, bridges = subject, []
-        for step in path.steps[:-1]:
-            values = ontology.values(step, node)
-            if len(values) != 1 or values[0].startswith(LITERAL_MARK):
-                break
-            node = values[0]
-            bridges.append(node)
-        else:
-            answers = ontology.values(path.steps[-1], node)
-            if answers and subject not in bridges:
-                yield subject, (tuple(bridges), answers)
+        if (found := follow(ontology, subject, path.steps)) is not None:
+            yield subject, found
+
+
+def follow(ontology: Ontology, subject: str, steps: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Bridges and answers of a subject; None where a step but the last has not one answer, or leads back to the subject."""
+    node, bridges = subject, []
+    for step in steps[:-1]:
+        values = ontology.values(step, node)
+        if len(values) != 1 or values[0].startswith(LITERAL_MARK):
+            return None
+        node = values[0]
+        bridges.append(node)
+    answers = ontology.values(steps[-1], node)
+    return (tuple(bridges), answers) if answers and subject not in bridges else None
 
 
 def _short(ontology: Ontology, step: str) -> str:

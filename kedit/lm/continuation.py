@@ -111,6 +111,11 @@ def answer_states(lm: LanguageModel, prefix: Prefix, answers: Tensor, layer: int
 
     No edit at the decision position after that block can change it, so it is computed once.
     """
+    return _states_of(lm, _cache(prefix.cache, lm), prefix.mask, answers, layer)
+
+
+def _states_of(lm: LanguageModel, cache: DynamicCache, mask: Tensor, ids: Tensor, layer: int) -> Tensor:
+    """Residual stream [b, n, d] after block `layer` at tokens [b, n] behind a cache, which gets their keys up to that block."""
     kept: dict[int, Tensor] = {}
 
     def stop(hidden: Tensor) -> None:
@@ -118,7 +123,7 @@ def answer_states(lm: LanguageModel, prefix: Prefix, answers: Tensor, layer: int
         raise StopForward
 
     with residual_hook(lm.blocks[layer], stop), suppress(StopForward):
-        call(lm.model, _cache(prefix.cache, lm), _longer(prefix.mask, answers.shape[1]), input_ids=answers)
+        call(lm.model, cache, _longer(mask, ids.shape[1]), input_ids=ids)
     return kept[layer]
 
 
@@ -194,20 +199,28 @@ class Continuation:
 
     @torch.no_grad()
     def greedy(
-        self, prefix: Prefix, x: Tensor, done: Callable[[int, str], bool], limit: int, held: Held | None = None
+        self,
+        prefix: Prefix,
+        x: Tensor,
+        done: Callable[[int, str], bool],
+        limit: int,
+        held: Held | None = None,
+        rest: Tensor | None = None,
     ) -> list[list[int]]:
         """Greedy answers after the decision state `x` [b, d]: token ids per row.
 
         A row ends when `done(row, text so far)` says so, at an end-of-text token, or after `limit` tokens. `held`: the edit also
-        works on the answer's own tokens.
+        works on the answer's own tokens. `rest` [b, r]: tokens of the prompt that stand behind the edited position.
         """
+        assert None not in prefix.cache[: self.layer + 1], "greedy continuation needs keys and values of all blocks"
+        below, hidden, mask = _cache(prefix.cache, self.lm), x[:, None], prefix.mask
+        if rest is not None and rest.shape[1]:
+            hidden = torch.cat([hidden, _states_of(self.lm, below, mask, rest, self.layer)], dim=1)
+            mask = _longer(mask, rest.shape[1])
         cache = _cache(prefix.cache, self.lm, drop_last=True)
-        first = self._run(cache, prefix.mask, x[:, None])[:, -1].argmax(-1)
-        for block in range(self.layer + 1):
-            pair = prefix.cache[block]
-            assert pair is not None, "greedy continuation needs keys and values of all blocks"
-            cache.layers[block].keys, cache.layers[block].values = pair
-        return greedy_from(self.lm, cache, prefix.mask, first, done, limit, held)
+        first = self._run(cache, mask, hidden)[:, -1].argmax(-1)
+        cache.layers[: self.layer + 1] = below.layers[: self.layer + 1]
+        return greedy_from(self.lm, cache, mask, first, done, limit, held)
 
 
 @torch.no_grad()

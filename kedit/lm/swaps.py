@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from kedit.curriculum.prompts import Prompt
 from kedit.lm.continuation import Continuation, Prefix, answer_states, put, room_for
 from kedit.lm.model import LanguageModel
 from kedit.lm.prefixes import read_prefixes
@@ -19,13 +18,32 @@ POOL = 16
 """Batches that are sorted by answer length together."""
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """A prompt, or its beginning up to where it is edited."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def carrier(self) -> str: ...
+
+
 class Swap(NamedTuple):
-    """One training example: prompt (index), relation slots from and to, and the answer's token ids."""
+    """One training example: prompt (index), relation slots from and to, and the answer's token ids.
+
+    before: tokens between the edited position, where the prompt that was given ends, and the answer.
+    """
 
     prompt: int
     source: int
     target: int
     answer: tuple[int, ...]
+    before: tuple[int, ...] = ()
+
+    @property
+    def forced(self) -> tuple[int, ...]:
+        """All that follows the edited position."""
+        return self.before + self.answer
 
 
 class SwapBatch(NamedTuple):
@@ -41,24 +59,24 @@ class SwapBatch(NamedTuple):
 class SwapData:
     """All swaps of a training set on one hook point.
 
-    Memory: keys and values of the blocks above `layer` for every prompt, and d floats per answer token.
+    Memory: keys and values of the blocks above `layer` for every prompt, and d floats per token after the edited position.
     """
 
-    def __init__(self, lm: LanguageModel, layer: int, prompts: Sequence[Prompt], swaps: Sequence[Swap]) -> None:
+    def __init__(self, lm: LanguageModel, layer: int, prompts: Sequence[Readable], swaps: Sequence[Swap]) -> None:
         self._continuation = Continuation(lm, layer)
         ids = lm.encode_batch([prompt.text for prompt in prompts])
         by_prompt: dict[int, list[int]] = {}
         for number, swap in enumerate(swaps):
             by_prompt.setdefault(swap.prompt, []).append(number)
         used = sorted(by_prompt)
-        width = max(len(swap.answer) for swap in swaps)
+        width = max(len(swap.forced) for swap in swaps)
         room: Prefix | None = None
         texts = [ids[i] for i in used]
         self._tail = torch.zeros(len(swaps), width - 1, lm.d_model)
         with progress("caching swaps", len(used), "prompt") as advance:
             for index, prefix in read_prefixes(lm, texts, [prompts[i].carrier for i in used], [layer]):
                 flat = [(row, number) for row, i in enumerate(index) for number in by_prompt[used[i]]]
-                _put_tails(self._tail, lm, layer, prefix, [(row, number, swaps[number].answer) for row, number in flat])
+                _put_tails(self._tail, lm, layer, prefix, [(row, number, swaps[number].forced) for row, number in flat])
                 kept = prefix.drop_below(layer)
                 room = room or room_for(kept, len(used), max(map(len, texts)))
                 put(room, index, kept)
@@ -70,7 +88,8 @@ class SwapData:
         self._row = torch.tensor([place[swap.prompt] for swap in swaps])
         self._source = torch.tensor([swap.source for swap in swaps])
         self._target = torch.tensor([swap.target for swap in swaps])
-        self._answers = _padded([swap.answer for swap in swaps], width)
+        self._answers = _padded([(-100,) * len(swap.before) + swap.answer for swap in swaps], width)
+        self._length = torch.tensor([len(swap.forced) for swap in swaps])
         self._layer = layer
 
     def __len__(self) -> int:
@@ -78,13 +97,13 @@ class SwapData:
 
     @property
     def answer_tokens(self) -> int:
-        """Tokens of an answer that another one is read after, at most."""
+        """Tokens after the edited position that another one is read after, at most."""
         return self._tail.shape[1]
 
     def part(self, wanted: range) -> SwapData:
         """Only the swaps with these places in the sequence that this was made from; shares the cache."""
         view = copy(self)
-        for name in ("_tail", "_row", "_source", "_target", "_answers"):
+        for name in ("_tail", "_row", "_source", "_target", "_answers", "_length"):
             setattr(view, name, getattr(self, name)[wanted.start : wanted.stop])
         return view
 
@@ -93,17 +112,16 @@ class SwapData:
 
         Batches of one pool hold answers of like length: a batch costs as much as its longest answer.
         """
-        lengths = (self._answers >= 0).sum(1)
         while True:
             order = torch.randperm(len(self), generator=generator)
             for pool in order[: len(order) // size * size].split(size * POOL):
-                batches = pool[lengths[pool].argsort(stable=True)].split(size)
+                batches = pool[self._length[pool].argsort(stable=True)].split(size)
                 for index in torch.randperm(len(batches), generator=generator).tolist():
                     yield self.batch(batches[index])
 
     def batch(self, pick: Tensor) -> SwapBatch:
         """The swaps at `pick`."""
-        width = int((self._answers[pick] >= 0).sum(1).max())
+        width = int(self._length[pick].max())
         prefix = self._prefix.rows(self._row[pick])
         tail = self._tail[pick, : width - 1] if width > 1 else None
 
@@ -131,15 +149,15 @@ def _padded(answers: Sequence[Sequence[int]], width: int) -> Tensor:
 def _put_tails(
     tails: Tensor, lm: LanguageModel, layer: int, prefix: Prefix, flat: Sequence[tuple[int, int, tuple[int, ...]]]
 ) -> None:
-    """Write states after block `layer` at all but the last answer token into `tails` [swaps, width - 1, d].
+    """Write states after block `layer` at all but the last forced token into `tails` [swaps, width - 1, d].
 
-    flat: row of `prefix`, number of the swap, answer.
+    flat: row of `prefix`, number of the swap, forced tokens.
     """
     longer = sorted((one for one in flat if len(one[2]) > 1), key=lambda one: len(one[2]))
     for start in range(0, len(longer), 256):
         part = longer[start : start + 256]
         most = len(part[-1][2]) - 1
-        forced = _padded([answer[:-1] for _, _, answer in part], most).clamp_min(0).to(lm.device)
+        forced = _padded([ids[:-1] for _, _, ids in part], most).clamp_min(0).to(lm.device)
         rows = torch.tensor([row for row, _, _ in part], device=lm.device)
         states = answer_states(lm, prefix.rows(rows), forced, layer).float().cpu()
         tails[[number for _, number, _ in part], :most] = states

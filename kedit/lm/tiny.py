@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -72,3 +74,22 @@ def make_tiny(
     model.to(device).eval().requires_grad_(False)
     description = f"tiny GPT-2 from scratch ({layers} blocks, width {width}, seed {seed})"
     return LanguageModel.from_transformers(model, tokenizer, name=TINY, description=description)
+
+
+def stacked(lm: LanguageModel) -> LanguageModel:
+    """The same GPT-2 twice as deep, its blocks on top of themselves (progressive stacking, Gong et al. 2019).
+
+    What the lower blocks read out of names and relations, the upper ones begin by reading once more: two look-ups in a row.
+    """
+    half = lm.n_layers
+    config = deepcopy(lm.model.config)
+    config.n_layer = 2 * half
+    with torch.random.fork_rng(devices=[]):
+        model = GPT2LMHeadModel(config)
+    weights = lm.model.state_dict()
+    block = re.compile(r"(?<=\.h\.)\d+(?=\.)")
+    model.load_state_dict({name: weights[block.sub(lambda at: str(int(at[0]) % half), name)] for name in model.state_dict()})
+    model.to(lm.device).eval().requires_grad_(False)
+    return LanguageModel.from_transformers(
+        model, lm.tokenizer, name=lm.name, description=f"{lm.description}, stacked to {2 * half} blocks"
+    )

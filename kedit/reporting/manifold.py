@@ -19,17 +19,24 @@ SHORT = {
     "hit kept outside natural differences": "kept outside",
     "hit of interchanging the slots' span": "span",
     "reconstruction helped": "helped",
+    "read without the slots": "left to read",
 }
 
 
 def render_manifold(document: Mapping[str, Any]) -> RenderableType:
-    """One line a weight: the hit on validation, and the tests of *carries*."""
-    table = tables.table("Edits among natural states", ("weight", "hit", *SHORT.values()))
+    """One line for each kind of rows: the hit on validation, and the tests of *carries* and *isolated*."""
+    table = tables.table("Edits among natural states", ("rows", "at", "hit", *SHORT.values()))
     for row in document["rows"]:
-        table.add_row(f"{row['weight']:g}", fmt.share(row["hit"]), *(fmt.share(row["carries"][test]) for test in SHORT))
+        tests = (fmt.share(row["carries"].get(test)) for test in SHORT)
+        table.add_row(label(row), f"{row['strength']:g}", fmt.share(row["hit"]), *tests)
     first = document["rows"][0] if document["rows"] else {"n": 0}
     note = f"{document['hook_point']}, seed {document['seed']}; hit: {first['n']} swaps on validation; others: means over slots"
     return Group(table, Text(note, style="dim"))
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """How the write rows were made."""
+    return f"natural by {row['share']:g}" if row["weight"] is None else f"L_man {row['weight']:g}"
 
 
 def print_manifold(document: Mapping[str, Any]) -> None:

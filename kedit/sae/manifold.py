@@ -48,6 +48,16 @@ class Natural(NamedTuple):
         return (self.away(x, target).clamp_min(1e-12).sqrt() - 1).clamp_min(0) + outside
 
 
+def natural_rows(W: Float[Tensor, "d R"], x: Float[Tensor, "n d"]) -> Float[Tensor, "R d"]:
+    """Rows D = (W^T S W)^+ W^T S that go by nature with reads of states x, of covariance S: least squares of states on reads.
+
+    D W = I, as of trained rows. What is left, x - (x W) D, does not covary with any read: no linear reader finds there what
+    they say (Belrose et al., LEACE, arXiv 2306.03819).
+    """
+    read = torch.cov(x.double().T) @ W.double()
+    return (torch.linalg.pinv(W.double().T @ read, hermitian=True) @ read.T).to(W.dtype)
+
+
 def natural_of(states: Sequence[Table]) -> Natural:
     """What is natural, from states of each relation: (subject, frame) -> [d]; all relations fill the same frames.
 

@@ -35,7 +35,8 @@ from kedit.sae.competitors import (
     train_das,
     train_reft,
 )
-from kedit.sae.control import train_control
+from kedit.sae.control import Rows, train_control
+from kedit.sae.manifold import natural_rows
 from kedit.stages.asking import reading
 from kedit.stages.examples import is_training, swap_examples
 from kedit.stages.fitting import mean_differences, natural_states
@@ -106,19 +107,31 @@ def training_questions(run: AlignedRun) -> tuple[Tensor, Tensor, Tensor]:
 def over_manifold(run: AlignedRun, weights: Iterable[float]) -> Iterator[tuple[float, AlignedSAE]]:
     """The run's dictionary with write rows trained anew, on the same swaps and steps, at each weight of L_man."""
     trainer = _Trainer(run)
-    job, sae = trainer.job, run.sae
-    index = [slot.index for slot in run.slots.relations]
     W, b = trainer.reads
-    natural = natural_states(job, trainer.layer)
+    natural = natural_states(trainer.job, trainer.layer)
     for weight in weights:
         label = f"write rows, L_man {weight:g}"
         rows = train_control(trainer.data, W, b, trainer.means, **trainer.same, natural=natural, manifold=weight, label=label)
-        slots = [sae.n_free + i for i in index]
-        written = sae.W_dec.index_copy(0, torch.tensor(slots), rows.D)
-        told = sae.answer_rows if rows.A is None or sae.answer_rows is None else sae.answer_rows.clone()
-        if told is not None and rows.A is not None:
-            told[index] = rows.A
-        yield weight, replace(sae, W_dec=written, answer_rows=told)
+        yield weight, _rewritten(run, rows)
+
+
+def toward_nature(run: AlignedRun, shares: Iterable[float]) -> Iterator[tuple[float, AlignedSAE]]:
+    """The run's dictionary, its write rows brought towards those that go by nature with the reads: 0 as they are, 1 natural."""
+    trainer = _Trainer(run)
+    natural = natural_rows(trainer.reads[0], trainer.asked[0])
+    trained = run.sae.write_rows[[slot.index for slot in run.slots.relations]]
+    for share in shares:
+        yield share, _rewritten(run, Rows((1 - share) * trained + share * natural))
+
+
+def _rewritten(run: AlignedRun, rows: Rows) -> AlignedSAE:
+    """The run's dictionary with other write rows [R, d] of the relations, and other rows for answers if there are any."""
+    sae, index = run.sae, [slot.index for slot in run.slots.relations]
+    written = sae.W_dec.index_copy(0, torch.tensor([sae.n_free + i for i in index]), rows.D)
+    told = sae.answer_rows
+    if told is not None and rows.A is not None:
+        told = told.index_copy(0, torch.tensor(index), rows.A)
+    return replace(sae, W_dec=written, answer_rows=told)
 
 
 def _key_of(path: Any) -> str | None:

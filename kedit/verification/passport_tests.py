@@ -51,10 +51,10 @@ def passports(setting: Setting, *, run: str, preset: str, seed: int = 0) -> Pass
 
 
 def carried(setting: Setting, *, seed: int = 0) -> dict[str, float | None]:
-    """The tests of *carries* as `BOUNDS` names them, each the mean over relation slots."""
+    """The tests of *carries* and *isolated* as `BOUNDS` names them, each the mean over relation slots."""
     office = _Office(setting, seed)
-    found = [office._carries(iri) for iri in setting.relations]
-    return {name: _mean([one[name][0] for one in found]) for name in found[0]}
+    found = [{**office._carries(iri), **office._isolated(iri)} for iri in setting.relations]
+    return {name: _mean([one[name][0] for one in found if name in one]) for name in found[0]}
 
 
 @dataclass(frozen=True, eq=False)

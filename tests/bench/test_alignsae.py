@@ -14,6 +14,7 @@ from kedit.errors import InputError
 @pytest.mark.slow
 def test_checkpoints_are_kept_where_the_base_model_is_taught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from kedit.bench import alignsae
+    from kedit.bench import taught as models
     from kedit.bench.biography import write_biography
 
     world, kept = tmp_path / "biography.ttl", tmp_path / "checkpoints"
@@ -21,8 +22,8 @@ def test_checkpoints_are_kept_where_the_base_model_is_taught(tmp_path: Path, mon
     taught: list[Any] = []
     monkeypatch.setattr(alignsae, "make_tiny", lambda *_, **__: None)
     monkeypatch.setattr(alignsae, "teach", lambda *_, checkpoints, **__: taught.append(checkpoints))
-    monkeypatch.setattr(alignsae, "save_model", lambda _, folder: folder.mkdir())
-    monkeypatch.setattr(alignsae, "load_model", lambda name, **_: SimpleNamespace(name=name))
+    monkeypatch.setattr(models, "save_model", lambda _, folder: folder.mkdir())
+    monkeypatch.setattr(models, "load_model", lambda name, **_: SimpleNamespace(name=name))
     size = alignsae.PROFILES["laptop"]
 
     def base(checkpoints: Path | None) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kedit.curriculum.carriers import relation_carriers
-from kedit.curriculum.hops import build_hops, hop_paths
+from kedit.curriculum.hops import build_hops, follow, hop_paths, sites_of
 from kedit.curriculum.slots import build_slots
 from kedit.ontology import Ontology, load_ontology, require_alignable
 
@@ -78,3 +78,25 @@ def test_namesakes_and_short_names(tmp_path: Path) -> None:
     )  # a "k" in "ask" is no name
     (finding,) = (finding for finding in ontology.findings if finding.code == "KE042")
     assert finding.count == 2  # the bosses of Anna and of Dora, a question each
+
+
+def test_sites_end_at_phrase_subject_and_decision(ontology: Ontology) -> None:
+    relations = require_alignable(ontology)
+    prompts, _ = build_hops(ontology, build_slots(ontology, relations), relations)
+    (asked,) = [prompt for prompt in prompts if prompt.text == "Q: Who is a friend of the boss of anna?\nA:"]
+    assert [asked.upto(site, 0) for site in sites_of(asked.path, 0)] == [
+        "Q: Who is a friend of the boss",
+        "Q: Who is a friend of the boss of anna",
+        asked.text,
+    ]
+    assert sites_of(asked.path, 1) == ("decision",)
+
+
+def test_whoever_a_way_leads_past_twice_is_not_followed(ontology: Ontology) -> None:
+    name = "http://example.org/e#{}".format
+    assert follow(ontology, name("anna"), [name("hasBoss"), name("hasFriend")]) == (
+        (name("bert"),),
+        (name("carl"), name("dora")),
+    )
+    assert follow(ontology, name("dora"), [name("hasBoss"), name("hasFriend")]) is None  # Frida has no friend
+    assert follow(ontology, name("anna"), [name("hasBoss"), name("hasFriend"), name("hasBoss")]) is None  # two friends

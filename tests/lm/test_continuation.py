@@ -63,6 +63,24 @@ def test_edited_greedy_answers_equal_the_plain_hooked_loop(lm: Any, ids: list[li
         assert found[i] == answer
 
 
+@pytest.mark.parametrize("layer", [0, 2])
+def test_an_edit_before_the_end_of_a_prompt_equals_the_plain_hooked_loop(lm: Any, ids: list[list[int]], layer: int) -> None:
+    left = 2
+    heads = [row[:-left] for row in ids]
+    rest = torch.tensor([row[-left:] for row in ids])
+    delta = 3 * torch.randn(len(ids), lm.d_model, generator=torch.Generator().manual_seed(2))
+    prefix = read_prefix(lm, heads, [layer])
+    found = Continuation(lm, layer).greedy(prefix, prefix.states[layer] + delta, never, LIMIT, rest=rest)
+    for i, head in enumerate(heads):
+        told: list[int] = []
+        for _ in range(LIMIT):
+            token = int(hooked_logits(lm, head, [*rest[i].tolist(), *told], layer, delta[i])[-1].argmax())
+            if token in lm.stop_tokens:
+                break
+            told.append(token)
+        assert found[i] == told
+
+
 @pytest.mark.parametrize("tokens", [0, 2, LIMIT])
 def test_an_edit_that_holds_works_on_the_first_tokens_of_its_answer(lm: Any, ids: list[list[int]], tokens: int) -> None:
     layer, generator = 1, torch.Generator().manual_seed(2)

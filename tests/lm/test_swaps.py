@@ -47,6 +47,26 @@ def test_batches_give_the_logits_of_a_plain_forward(lm: Any) -> None:
         torch.testing.assert_close(logits[i, : len(answer)], plain, rtol=1e-4, atol=1e-4)
 
 
+def test_tokens_behind_the_edited_position_are_forced_and_not_trained(lm: Any) -> None:
+    text, cut = PROMPTS[2].text, "Q: On which continent"
+    ids, head = lm.encode(text), lm.encode(cut)
+    assert ids[: len(head)] == head
+    rest, answer = tuple(ids[len(head) :]), (6, 9)
+    data = SwapData(lm, LAYER, [prompt(cut, "qa")], [Swap(0, 0, 1, answer, rest)])
+    batch = data.batch(torch.tensor([0]))
+    assert batch.answers.tolist() == [[*(-100 for _ in rest), *answer]]
+    delta = torch.randn(1, lm.d_model, generator=torch.Generator().manual_seed(0))
+
+    def edit(hidden: torch.Tensor) -> torch.Tensor:
+        edited = hidden.clone()
+        edited[:, len(head) - 1] += delta
+        return edited
+
+    with residual_hook(lm.blocks[LAYER], edit), torch.no_grad():
+        plain = lm.model(input_ids=torch.tensor([[*ids, *answer[:-1]]])).logits[:, len(head) - 1 :]
+    torch.testing.assert_close(batch.logits(batch.x + delta), plain, rtol=1e-4, atol=1e-4)
+
+
 def test_a_part_is_what_would_have_been_made_of_it_alone(lm: Any) -> None:
     others = [Swap(0, 0, 1, (7,)), Swap(2, 2, 0, (1, 2, 3, 4))]
     both = SwapData(lm, LAYER, PROMPTS, [*SWAPS, *others])

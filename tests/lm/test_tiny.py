@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kedit.errors import InputError
-from kedit.lm.tiny import byte_level_bpe, make_tiny
+from kedit.lm.tiny import byte_level_bpe, make_tiny, stacked
 
 TEXTS = ["The capital of France is Paris.\n", "The capital of Peru is Lima.\n", "Chad lies in Africa.\n"] * 4
 
@@ -44,3 +44,17 @@ def test_any_text_goes_through_the_tokenizer_and_back() -> None:
 def test_no_text_no_model() -> None:
     with pytest.raises(InputError, match="no text"):
         make_tiny([" ", ""])
+
+
+def test_a_stacked_model_is_its_blocks_twice() -> None:
+    lm = make_tiny(TEXTS, layers=2)
+    deep = stacked(lm)
+    assert deep.n_layers == 4
+    assert deep.decode(deep.encode(TEXTS[0])) == lm.decode(lm.encode(TEXTS[0]))
+    inner, ids = lm.model.transformer, torch.tensor([lm.encode(TEXTS[0])])
+    with torch.no_grad():
+        hidden = inner.drop(inner.wte(ids) + inner.wpe(torch.arange(ids.shape[1])))
+        for block in [*inner.h, *inner.h]:
+            hidden = block(hidden)
+        wanted = lm.model.lm_head(inner.ln_f(hidden))
+        torch.testing.assert_close(deep.model(ids).logits, wanted, rtol=1e-4, atol=1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kedit.sae.manifold import Natural, natural_of
+from kedit.sae.manifold import Natural, natural_of, natural_rows
 
 D, SUBJECTS = 6, 60
 
@@ -53,3 +53,14 @@ def test_a_natural_swap_costs_nothing_and_leaving_costs(natural: Natural) -> Non
 def test_too_few_states_are_said(natural: Natural) -> None:
     with pytest.raises(ValueError, match="too few"):
         natural_of([{("a", 0): torch.zeros(D)}])
+
+
+def test_natural_rows_read_back_and_leave_nothing_that_covaries() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(500, 12, generator=generator) @ torch.randn(12, 12, generator=generator)
+    W = torch.randn(12, 3, generator=generator)
+    D = natural_rows(W, x)
+    torch.testing.assert_close(D @ W, torch.eye(3), rtol=1e-4, atol=1e-4)
+    u, left = x @ W, x - (x @ W) @ D
+    covariance = (u - u.mean(0)).T @ (left - left.mean(0)) / len(x)
+    assert covariance.abs().max() < 1e-3 * x.var()
