@@ -43,6 +43,10 @@ class AlignConfig(BaseModel):
     """Edits go on at the answer's own tokens, with rows trained for that: where questions say how the old answer would end."""
     manifold: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the term that keeps edited states among natural ones (L_man)."""
+    write: Literal["trained", "natural"] = "trained"
+    """Write rows: `trained` for what comes out, or `natural`, what goes with the reads in states as they are."""
+    refit: bool = False
+    """Train the free latents on with slots in place, so that both together reconstruct; otherwise they stay as they were."""
     teach: Literal["auto", "always", "never"] = "auto"
     """Fine-tune a copy of the model on the ontology's facts: only if it knows too few of them, always, or never."""
 
@@ -81,8 +85,10 @@ class AlignConfig(BaseModel):
 
     @model_validator(mode="after")
     def _holds(self) -> AlignConfig:
-        if self.preset == "paper" and (self.hold or self.manifold):
-            raise ValueError("hold and manifold are of preset causal: the published objective has neither; leave one of them out")
+        if self.preset == "paper" and (self.hold or self.manifold or self.write == "natural" or self.refit):
+            raise ValueError("hold, manifold, write and refit are of preset causal: the published objective has none of them")
+        if self.manifold and self.write == "natural":
+            raise ValueError("manifold is a term of training write rows, and natural ones are not trained; leave one of them out")
         return self
 
     @classmethod

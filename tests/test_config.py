@@ -35,11 +35,20 @@ def test_layers(text: object, layer: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"layer": "middle"}, {"layer": "-1"}, {"preset": "fast"}, {"max_subjects": 0}, {"ontology": None}]
+    "wrong",
+    [{"layer": "middle"}, {"layer": "-1"}, {"preset": "fast"}, {"max_subjects": 0}, {"ontology": None}, {"write": "by hand"}],
 )
 def test_what_does_not_fit_is_an_input_error(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         AlignConfig.load(None, {"ontology": "a.ttl", **wrong})
+
+
+@pytest.mark.parametrize(
+    "settings", [{"preset": "paper", "refit": True}, {"preset": "paper", "write": "natural"}, {"manifold": 1, "write": "natural"}]
+)
+def test_settings_that_say_nothing_together_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"preset causal|leave one of them out"):
+        AlignConfig.load(None, {"ontology": "a.ttl", **settings})
 
 
 def test_an_unknown_key_names_its_line_and_the_nearest_key(tmp_path: Path) -> None:

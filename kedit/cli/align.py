@@ -27,6 +27,8 @@ def align(
         float | None, typer.Option(min=0, metavar="W", help="Weight of keeping edited states among natural ones (default 0).")
     ] = None,
     hold: Annotated[bool, typer.Option("--hold", help="Edits go on at the answer's own tokens.")] = False,
+    write: Annotated[str | None, typer.Option(metavar="trained|natural", help="Write rows (default trained).")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Train the free latents on with slots in place.")] = False,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML file with these settings; options win.")] = None,
     device: options.Device = None,
     seed: options.Seed = None,
@@ -62,6 +64,8 @@ def align(
             "preset": preset,
             "hold": hold or None,
             "manifold": manifold,
+            "write": write,
+            "refit": refit or None,
             "relations": options.listed(relations),
             "exclude": options.listed(exclude),
             "max_subjects": max_subjects,

@@ -103,6 +103,7 @@ def train_control(
     jitter: tuple[float, float] = JITTER,
     rest: tuple[float, float] = REST,
     hold: bool = False,
+    kept: Tensor | None = None,
     natural: Natural | None = None,
     manifold: float = 0.0,
     seed: int = 0,
@@ -112,9 +113,11 @@ def train_control(
 
     Strengths are drawn from `jitter`, what is left of the source from `rest`. `lr` is in units of the root mean square of
     `start`'s entries; Adam with cosine decay. `hold`: also A [K, T, d], by which the same change of slot values works on the
-    answer's own tokens, (u' - u) A; without it the question's words go on to say how the answer ends. `manifold`: the weight of
-    L_man, by which edited states stay among `natural` ones.
+    answer's own tokens, (u' - u) A; without it the question's words go on to say how the answer ends. `kept`: a D that is not
+    trained, but A for it, if edits hold. `manifold`: the weight of L_man, by which edited states stay among `natural` ones.
     """
+    if kept is not None and not hold:
+        return Rows(kept)
     generator = torch.Generator().manual_seed(seed)
     rows, unit = write_rows(W, start), _unit(start)
     stream = data.batches(batch, generator)
@@ -137,7 +140,8 @@ def train_control(
 
     def rows_of(free: Tensor) -> Rows:
         D, *answers = (free * unit).split(len(start))
-        return Rows(rows._replace(free=D).D, torch.stack(answers, dim=1) if hold else None)
+        written = rows._replace(free=D).D if kept is None else kept
+        return Rows(written, torch.stack(answers, dim=1) if hold else None)
 
     return rows_of(fit(_begin(start / unit, hold), loss, steps, lr, label))
 

@@ -61,9 +61,10 @@ def natural_rows(W: Float[Tensor, "d R"], x: Float[Tensor, "n d"]) -> Float[Tens
 def natural_of(states: Sequence[Table]) -> Natural:
     """What is natural, from states of each relation: (subject, frame) -> [d]; all relations fill the same frames.
 
-    A relation's edge is set at other states than its mean and covariance are of. ValueError for a relation without two states.
+    A relation's edge is set in other frames than its mean and covariance are of: states of unseen words lie further out than any
+    of seen ones, by nature. ValueError for a relation without two states.
     """
-    regions = [_region(torch.stack(list(table.values()))) for table in states]
+    regions = [_region(table) for table in states]
     d = len(regions[0][0])
     bases = [[_leading(list(_paired(a, b)), d) for b in states] for a in states]
     most = max(len(basis) for row in bases for basis in row)
@@ -75,15 +76,18 @@ def natural_of(states: Sequence[Table]) -> Natural:
     return Natural(mean, precision, edge, differences)
 
 
-def _region(x: Float[Tensor, "n d"]) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean [d], precision [d, d] and edge of one relation's states."""
+def _region(table: Table) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean [d], precision [d, d] and edge of one relation's states; of a single frame, the edge in every other state."""
+    x = torch.stack(list(table.values()))
     if len(x) < 4:
         raise ValueError(f"{len(x)} states are too few for a region")
-    fitted, held = x[::2].double(), x[1::2]
+    order = {frame: number for number, frame in enumerate(dict.fromkeys(frame for _, frame in table))}
+    number = torch.tensor([order[frame] for _, frame in table]) if len(order) > 1 else torch.arange(len(x))
+    fitted, held = x[number % 2 == 0].double(), x[number % 2 == 1].float()
     covariance = torch.cov(fitted.T)
     floor = SHRINKAGE * covariance.diagonal().mean().clamp_min(1e-12)
     precision = torch.linalg.inv(covariance + floor * torch.eye(x.shape[1], dtype=covariance.dtype)).float()
-    off = held.float() - fitted.mean(0).float()
+    off = held - fitted.mean(0).float()
     return fitted.mean(0).float(), precision, ((off @ precision) * off).sum(1).quantile(REGION)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -73,15 +73,46 @@ def pretrain(
     scale, mean, variance = _statistics(x, kept)
     weights = initial(n_free, mean, generator)
     _train(x, kept, weights, scale, variance, _Schedule(k, steps, batch, lr), generator, label)
-    # relu is homogeneous, so the input's scale moves into biases and thresholds alone and decoder rows keep their unit norm
-    bank = FreeBank(
+    return with_threshold(_unscaled(weights, scale), x[held.to(x.device)], k)
+
+
+def refit(
+    bank: FreeBank,
+    x: Float[Tensor, "n d"],
+    written: Callable[[Tensor], Tensor],
+    *,
+    k: int = 32,
+    steps: int = 300,
+    batch: int = 2048,
+    lr: float = 2e-3,
+    seed: int = 0,
+    label: str = "free latents beside slots",
+) -> FreeBank:
+    """The bank trained on with slots beside it: L_rec = ||x - z W_dec - b_dec - written(x)||^2 on activations x.
+
+    written: states [b, d] -> what slots add to their reconstruction [b, d]. Shapes, seed and threshold as in `pretrain`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(x), generator=generator)
+    order = order[typical(x).cpu()[order]]
+    n_held = min(max(1, int(len(order) * HELD_OUT)), HELD_OUT_MOST)
+    held, kept = order[:n_held], order[n_held:]
+    scale, _, variance = _statistics(x, kept)
+    start = (bank.W_enc.T.contiguous(), bank.b_enc * scale, bank.W_dec.clone(), bank.b_dec * scale)
+    weights, schedule = Weights(*start), _Schedule(k, steps, batch, lr)
+    _train(x, kept, weights, scale, variance, schedule, generator, label, written)
+    return with_threshold(_unscaled(weights, scale), x[held.to(x.device)], k)
+
+
+def _unscaled(weights: Weights, scale: float) -> FreeBank:
+    """The bank on raw activations: relu is homogeneous, so the scale moves into biases alone and decoder rows keep their norm."""
+    return FreeBank(
         W_enc=weights.encoder.T.contiguous(),
         b_enc=weights.b_enc / scale,
         W_dec=weights.decoder,
         b_dec=weights.b_dec / scale,
-        threshold=torch.zeros(n_free, device=x.device),
+        threshold=torch.zeros_like(weights.b_enc),
     )
-    return with_threshold(bank, x[held.to(x.device)], k)
 
 
 def typical(x: Float[Tensor, "n d"]) -> Bool[Tensor, " n"]:
@@ -164,13 +195,13 @@ class Training:
         """bool [m]: latents that have been silent for too long."""
         return self.idle > DEAD_AFTER
 
-    def step(self, x: Float[Tensor, "B d"], lr: float) -> Step:
-        """One step on scaled activations at a rate."""
+    def step(self, x: Float[Tensor, "B d"], lr: float, given: Float[Tensor, "B d"] | None = None) -> Step:
+        """One step on scaled activations at a rate; `given`: what slots add to the reconstruction."""
         weights = self.weights
         revival = Revival(self.dead, k=2 * self._k, rows=max(1, len(x) // 8))
         if len(self._room) != len(x):
             self._room = self._room.new_empty(len(x), len(weights.b_enc))
-        result = sparse_step(weights, x, self._k, self._variance, revival, self._guess, self._room)
+        result = sparse_step(weights, x, self._k, self._variance, revival, self._guess, self._room, given)
         self._guess = GUESS * result.active.values.min().item() if len(result.active.values) else 0.0
         _project(result.gradient.decoder, weights.decoder)
         for weight, gradient in zip(weights, result.gradient, strict=True):
@@ -194,13 +225,16 @@ def _train(
     schedule: _Schedule,
     generator: torch.Generator,
     label: str,
+    written: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
-    """Train the weights in place on scaled rows of x."""
+    """Train the weights in place on scaled rows of x, beside what `written` makes of rows."""
     training = Training(weights, schedule.k, variance)
     batches = _batches(rows, schedule.batch, generator)
     with fast_training(), progress(label, schedule.steps, "step") as advance:
         for step in range(schedule.steps):
-            result = training.step(x[next(batches).to(x.device)].float() * scale, schedule.rate(step))
+            part = x[next(batches).to(x.device)].float()
+            given = written(part) * scale if written is not None else None
+            result = training.step(part * scale, schedule.rate(step), given)
             advance(1, f"unexplained {result.loss.item():.3f}, dead {int(training.dead.sum())}")
 
 

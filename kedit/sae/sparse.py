@@ -162,12 +162,13 @@ def sparse_step(
     revival: Revival | None = None,
     guess: float = 0.0,
     room: Float[Tensor, "B m"] | None = None,
+    given: Float[Tensor, "B d"] | None = None,
 ) -> Step:
     """Loss and exact gradient of a batch-top-k autoencoder on a batch x.
 
     loss = mean ||x - x_hat||^2 / variance, x_hat = z decoder + b_dec, z = batch_top_k((x - b_dec) encoder^T + b_enc), plus
     revival: weight * sum ||e - e_hat||^2 / sum ||e||^2, where dead latents reconstruct the residual e = x - x_hat, a constant.
-    `room` is overwritten: memory that is kept from step to step need not be mapped anew.
+    `room` is overwritten: memory that is kept from step to step need not be mapped anew. `given`: what others add to x_hat.
     """
     n, m = len(x), len(weights.b_enc)
     centred = x - weights.b_dec
@@ -178,7 +179,8 @@ def sparse_step(
         # Their residuals are tokens like others, behind those of the batch: one sum serves both.
         both = _joined(active, _top_dead(raw[: revival.rows], weights.b_enc, revival))
     output = decode(weights.decoder, both)
-    loss, revival_loss = _to_gradient(output, centred, variance, revival.weight if revival is not None else 0.0)
+    wanted = centred if given is None else centred - given
+    loss, revival_loss = _to_gradient(output, wanted, variance, revival.weight if revival is not None else 0.0)
     places = ByLatent.of(both, m)
     decoder, by_value = places.sums_and_products(output, weights.decoder)
     if revived:

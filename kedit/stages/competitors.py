@@ -38,6 +38,7 @@ from kedit.sae.competitors import (
 from kedit.sae.control import Rows, train_control
 from kedit.sae.manifold import natural_rows
 from kedit.stages.asking import reading
+from kedit.stages.dictionary import load_bank
 from kedit.stages.examples import is_training, swap_examples
 from kedit.stages.fitting import mean_differences, natural_states
 from kedit.stages.job import Job, ModelSource
@@ -171,7 +172,7 @@ class _Trainer:
             "das_r8": lambda: train_das(self.data, self.draw, self.means, rank=8, **same),
             "linear_probe": lambda: probe_directions(*self.asked, self.means.norm(dim=1)),
             "function_vector": self.function_vectors,
-            "best_latent": lambda: best_latents(self.run.sae.free, *self.asked, len(self.means)),
+            "best_latent": lambda: best_latents(load_bank(self.job), *self.asked, len(self.means)),
             "permuted_answers": self.permuted,
         }
         assert makers.keys() == KINDS.keys()

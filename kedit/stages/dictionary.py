@@ -44,7 +44,7 @@ def pretrain_dictionary(job: Job) -> None:
             from kedit.sae.pretrain import pretrain
 
             layer = chosen_layer(job)
-            x = _training_positions(job, layer)
+            x = training_positions(job, layer)
             d = x.shape[1]
             x = x.to(job.lm.device)
             bank = pretrain(x, n_free=WIDTH * d, k=min(K, WIDTH * d), steps=STEPS, batch=BATCH, seed=job.cfg.seed)
@@ -81,7 +81,7 @@ def background_states(job: Job, layer: int) -> BackgroundStates:
     return job.background[layer]
 
 
-def _training_positions(job: Job, layer: int) -> Tensor:
+def training_positions(job: Job, layer: int) -> Tensor:
     """All positions but the first of training prompts (a sample by hash), their decision states again, and background text."""
     import torch
 

@@ -15,9 +15,10 @@ from kedit.sae.binding import Reader, train_reader
 from kedit.sae.calibrate import Calibrated, calibrate
 from kedit.sae.control import Rows, train_control
 from kedit.sae.dictionary import AlignedSAE, FreeBank
-from kedit.sae.manifold import Natural
-from kedit.sae.pretrain import typical
+from kedit.sae.manifold import Natural, natural_rows
+from kedit.sae.pretrain import refit, typical
 from kedit.stages.asking import reading
+from kedit.stages.dictionary import BATCH, K, training_positions
 from kedit.stages.examples import States, is_training, is_validation, labels, slot_order, swap_examples, trained_pairs
 from kedit.stages.job import Job
 from kedit.verification.nature import natural_sample, nature_of
@@ -105,9 +106,12 @@ def fit_rows(job: Job, layer: int, data: SwapData, reader: Reader, start: Tensor
     """Write rows [R, d] of the relation slots, trained for what they do; D W = I. Of edits that hold rows for answers, too."""
     index = [slot.index for slot in job.slots.relations]
     W, b = reader.W[:, index], reader.b[index]
-    how: dict[str, Any] = {"steps": steps, "batch": min(batch, len(data)), "seed": job.cfg.seed, **job.objective}
+    how: dict[str, Any] = {"steps": steps, "batch": min(batch, len(data)), "seed": job.cfg.seed, "hold": job.cfg.hold}
     if job.cfg.manifold:
-        how["natural"] = natural_states(job, layer)
+        how |= {"natural": natural_states(job, layer), "manifold": job.cfg.manifold}
+    if job.cfg.write == "natural":
+        asked = [i for i, prompt in enumerate(job.prompts.prompts) if prompt.relation is not None and is_training(prompt)]
+        how["kept"] = natural_rows(W, states_at(job, layer, asked).x.float())
     return train_control(data, W, b, start, **how, label=label)
 
 
@@ -143,6 +147,18 @@ def calibrated(reader: Reader, rows: Rows, states: States, valid: States) -> Cal
         valid = states
     u, valid_u = states.x @ reader.W + reader.b, valid.x @ reader.W + reader.b
     return calibrate(reader.W, reader.b, rows.D, u, states.labels > 0, valid_u=valid_u, valid_on=valid.labels > 0, A=rows.A)
+
+
+def refitted(job: Job, layer: int, bank: FreeBank, slots: Calibrated) -> FreeBank:
+    """The free bank trained on with the slots in place."""
+    sae = with_slots(layer, no_bank(len(slots.W)), slots, {})
+    x = training_positions(job, layer).to(job.lm.device)
+
+    def written(states: Tensor) -> Tensor:
+        on = states.cpu()
+        return sae.decode(sae.encode(on)).to(states)
+
+    return refit(bank, x, written, k=min(K, len(bank.threshold)), batch=BATCH, seed=job.cfg.seed)
 
 
 def no_bank(d: int) -> FreeBank:

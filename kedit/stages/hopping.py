@@ -76,7 +76,7 @@ def bind_step(setting: HopSetting, number: int, silent: Sequence[Prompt]) -> Bou
             places[site, place.layer] = place
     tried = [{"site": site, "layer": layer, **_read(setting, number, place)} for (site, layer), place in places.items()]
     top = max(row["binding"] for row in tried)
-    error = (top * (1 - top) / VALIDATED) ** 0.5
+    error = (top * (1 - top) / len(setting.by_cell[VALIDATION][:VALIDATED])) ** 0.5
     best = [row for row in tried if row["binding"] >= top - error]
     for row in best if len(best) > 1 else ():
         place = places[row["site"], row["layer"]]

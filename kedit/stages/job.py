@@ -130,8 +130,9 @@ class Job:
 
     @property
     def objective(self) -> dict[str, Any]:
-        """What training rows depends on beside its sizes: whether edits hold through the answer, and L_man's weight."""
-        return {name: value for name in ("hold", "manifold") if (value := getattr(self.cfg, name))}
+        """What write rows depend on beside sizes: whether edits hold through the answer, L_man's weight, how rows are made."""
+        settings = {"hold": False, "manifold": 0.0, "write": "trained"}
+        return {name: value for name, usual in settings.items() if (value := getattr(self.cfg, name)) != usual}
 
     @cached_property
     def lm(self) -> LanguageModel:

@@ -58,7 +58,7 @@ def train_slots(job: Job) -> None:
 
         size = {"prompts": PROMPTS, "items": ITEMS, **sizes()}
     inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, "preset": job.cfg.preset}
-    inputs |= job.objective
+    inputs |= job.objective | ({"refit": True} if job.cfg.refit else {})
     after = ["slots", "prompts", "knowledge", "layers", "dictionary"]
     with job.stage("slot training", inputs, STAGE_VERSION, [sae_folder(layer)], after=after) as stage:
         if stage.needed:
@@ -141,6 +141,7 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
         fit_reader,
         fit_rows,
         mean_differences,
+        refitted,
         training_states,
         validation_states,
     )
@@ -154,7 +155,8 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
         job, layer, swaps_at(job, layer), reader, mean_differences(job, layer), control_steps(job), BATCH, "training write rows"
     )
     slots = calibrated(reader, all_rows(job, states, rows), states, valid)
-    return _assembled(job, layer, load_bank(job), slots, states, STRENGTHS)
+    bank = refitted(job, layer, load_bank(job), slots) if job.cfg.refit else load_bank(job)
+    return _assembled(job, layer, bank, slots, states, STRENGTHS)
 
 
 def _published(job: Job, layer: int) -> AlignedSAE:

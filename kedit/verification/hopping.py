@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -250,11 +250,3 @@ def _row(setting: HopSetting, step: Step, item: Item, text: str) -> Row:
     prompt, matcher = item.prompt, setting.matchers[item.asked.path.steps[-1]]
     hit, stuck = matcher.hit(text, item.accepted), matcher.hit(text, prompt.answers)
     return Row(prompt.subject, prompt.carrier, prompt.path.steps[step.number], item.target, text, hit, stuck)
-
-
-def by_target(rows: Sequence[Row]) -> Mapping[tuple[str, str], list[Row]]:
-    """(source, target) -> rows."""
-    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row.source, row.target].append(row)
-    return found

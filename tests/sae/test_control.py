@@ -101,6 +101,18 @@ def test_rows_for_answers_learn_what_the_decision_state_cannot_say() -> None:
     assert answer_loss(batch.logits(batch.x, added)[:, 1:], batch.answers[:, 1:]).mean().item() < 0.5 * chance
 
 
+def test_rows_that_are_kept_are_not_trained_but_those_for_answers_are() -> None:
+    W, b, start = parts()
+    rows = start.clone()
+    alone = train_control(Told(), W, b, start, steps=5, batch=16, kept=rows)
+    assert torch.equal(alone.D, rows)
+    assert alone.A is None
+    held = train_control(Told(), W, b, start, steps=5, batch=16, kept=rows, hold=True)
+    assert torch.equal(held.D, rows)
+    assert held.A is not None
+    assert held.A.abs().max() > 0
+
+
 def test_the_manifold_term_pulls_swaps_towards_natural_differences() -> None:
     W, b, start = parts()
     generator = torch.Generator().manual_seed(4)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kedit.sae import sparse
 from kedit.sae.dictionary import FreeBank
-from kedit.sae.pretrain import dictionary_stats, pretrain, typical, with_threshold
+from kedit.sae.pretrain import dictionary_stats, pretrain, refit, typical, with_threshold
 
 d, TRUE, K = 24, 32, 3
 SCALE, SHIFT = 37.0, 500.0
@@ -51,6 +51,23 @@ def test_the_bank_works_on_raw_activations_of_any_scale(bank: FreeBank) -> None:
     bigger = train(8 * x)  # a power of two: the same training, bit for bit
     for name, factor in {"W_enc": 1, "W_dec": 1, "b_enc": 8, "b_dec": 8, "threshold": 8}.items():
         torch.testing.assert_close(getattr(bigger, name), factor * getattr(bank, name))
+
+
+def test_a_bank_that_is_trained_on_beside_slots_makes_room_for_them(bank: FreeBank) -> None:
+    x, unseen = planted()[0], planted(seed=1)[0]
+    direction = 3 * SCALE * torch.eye(d)[0]
+
+    def written(states: Tensor) -> Tensor:
+        return (states[:, 1:2] > x[:, 1].median()).float() * direction
+
+    def missed(found: FreeBank) -> float:
+        error = unseen - found.decode(found.encode(unseen)) - written(unseen)
+        return (error.square().sum() / (unseen - unseen.mean(0)).square().sum()).item()
+
+    beside = refit(bank, x, written, k=K, steps=400, batch=256, lr=1e-2)
+    assert missed(beside) < 0.3 * missed(bank)
+    assert dictionary_stats(beside, unseen)["l0"] == pytest.approx(K, abs=0.7)
+    torch.testing.assert_close(beside.W_dec.norm(dim=1), torch.ones(64), rtol=0, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:

@@ -25,12 +25,12 @@ def batch(seed: int = 1) -> Tensor:
     return torch.randn(B, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def dense_losses(w: Weights, x: Tensor, revival: Revival | None) -> tuple[Tensor, Tensor]:
+def dense_losses(w: Weights, x: Tensor, revival: Revival | None, given: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
     """The published losses, written with dense matrices and left to autograd."""
     pre = (x - w.b_dec) @ w.encoder.T + w.b_enc
     z = pre.relu()
     z = z * (z >= z.flatten().topk(B * k).values[-1])
-    error = x - (z @ w.decoder + w.b_dec)
+    error = x - (z @ w.decoder + w.b_dec + given)
     loss = error.square().sum(1).mean() / VARIANCE
     if revival is None:
         return loss, torch.zeros(())
@@ -50,11 +50,13 @@ REVIVALS = {
 }
 
 
+@pytest.mark.parametrize("given", [None, batch(2)], ids=["alone", "beside-slots"])
 @pytest.mark.parametrize("revival", REVIVALS.values(), ids=REVIVALS)
-def test_losses_and_gradients_equal_the_dense_ones(revival: Revival | None) -> None:
+def test_losses_and_gradients_equal_the_dense_ones(revival: Revival | None, given: Tensor | None) -> None:
     w, x = weights(requires_grad=True), batch()
-    step = sparse_step(w, x, k, VARIANCE, revival)
-    loss, revival_loss = dense_losses(w, x, revival if revival is not None and revival.dead.any() else None)
+    step = sparse_step(w, x, k, VARIANCE, revival, given=given)
+    revived = revival if revival is not None and revival.dead.any() else None
+    loss, revival_loss = dense_losses(w, x, revived, 0.0 if given is None else given)
     (loss + revival_loss).backward()
     torch.testing.assert_close(step.loss, loss.detach(), rtol=1e-12, atol=0)
     torch.testing.assert_close(step.revival_loss.double(), revival_loss.detach().double(), rtol=1e-12, atol=0)
