@@ -113,25 +113,26 @@ def _taught(ontology: Ontology, hops: Sequence[HopPrompt], told: list[tuple[str,
     """A model from scratch that answers composed questions.
 
     Taught them at once it never learnt to compose (0.13, what the last relation alone tells, after six epochs). So half of it
-    learns to look up: single facts, and at a name behind "the boss of" who that is. Stacked on itself it looks up twice: the
-    upper half learns composed questions in their shortest words while the lower keeps what it does (in all words it takes three
-    times as long), and in the end all of it learns everything.
+    learns to look up: single facts, who that is at a name behind "the boss of", and which relation a composed question asks of
+    whoever that is. Stacked on itself it looks up twice: the upper half learns composed questions, first in their shortest
+    words, while the lower keeps what it does.
     """
     text = {iri: ontology.texts(iri)[0] for iri in ontology.individuals}
     asked = _by_question(hops, training=True)
     shortest = [min(alike, key=lambda hop: (len(hop.text), hop.id)) for alike in asked]
     taught = [hop for alike in asked for hop in alike[: TAUGHT[0]]]
-    bridges = sorted({(hop.upto("subject", 0), text[hop.bridges[0]]) for hop in [*taught, *shortest]})
+    parts = {(hop.upto("subject", 0), text[hop.bridges[0]]) for hop in [*taught, *shortest]}
+    parts |= {(hop.text, str(ontology.relations[hop.path.steps[-1]].phrase)) for hop in taught}
     taught += [hop for alike in _by_question(hops, training=False) for hop in alike[: TAUGHT[1]]]
     composed = [(hop.text, text[hop.answers[0]]) for hop in shortest]
     everything = [*told, *((hop.text, text[hop.answers[0]]) for hop in taught)]
     say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} facts and {len(taught):,} composed questions")
     lm = make_tiny([f"{a} {b}\n" for a, b in everything], width=size.width, layers=size.layers // 2, device=pick_device(device))
     pace: dict[str, Any] = {"lr": size.lr, "batch_size": size.batch, "per_text": 5, "target_accuracy": 0.998}
-    lm = teach(lm, told + bridges, epochs=size.epochs[0], from_scratch=True, **pace)
-    half = lm.n_layers
-    lm = teach(stacked(lm), composed, epochs=size.epochs[1], from_scratch=False, trainable_from=half, **pace)
-    return teach(lm, everything, epochs=size.epochs[2], from_scratch=False, **pace)
+    lm = teach(lm, [*told, *sorted(parts)], epochs=size.epochs[0], from_scratch=True, **pace)
+    upper = {"from_scratch": False, "trainable_from": lm.n_layers, **pace}
+    lm = teach(stacked(lm), composed, epochs=size.epochs[1], **upper)
+    return teach(lm, everything, epochs=size.epochs[2], **upper)
 
 
 def _by_question(hops: Sequence[HopPrompt], *, training: bool) -> list[list[HopPrompt]]:

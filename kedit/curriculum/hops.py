@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 from typing import Literal
 
@@ -52,6 +52,13 @@ class HopPrompt:
         """The prompt's text to the end of a site of step number `step`, counted from 0."""
         ends = {"phrase": self.phrase_spans[step][1] if step < len(self.phrase_spans) else None, "subject": self.subject_span[1]}
         return self.text[: ends.get(site)]
+
+
+def behind(prompt: HopPrompt, before: str) -> HopPrompt:
+    """The same question behind other text."""
+    by = len(before)
+    subject, *phrases = ((start + by, end + by) for start, end in (prompt.subject_span, *prompt.phrase_spans))
+    return replace(prompt, text=before + prompt.text, subject_span=subject, phrase_spans=tuple(phrases))
 
 
 def sites_of(path: HopPath, step: int) -> tuple[Site, ...]:

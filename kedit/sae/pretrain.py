@@ -82,9 +82,9 @@ def refit(
     written: Callable[[Tensor], Tensor],
     *,
     k: int = 32,
-    steps: int = 300,
+    steps: int = 1000,
     batch: int = 2048,
-    lr: float = 2e-3,
+    lr: float = 4e-3,
     seed: int = 0,
     label: str = "free latents beside slots",
 ) -> FreeBank:
