@@ -49,13 +49,13 @@ PER_CELL: Final = 1000
 
 @dataclass(frozen=True)
 class Size:
-    """The base model, and how it is taught: half of its blocks first, then the other half, then all of them."""
+    """The base model, and how it is taught: epochs of its lower half, of the upper one on few words and on all, of the whole."""
 
     width: int = 128
     layers: int = 6
     lr: float = 2e-3
     batch: int = 80
-    epochs: tuple[int, int, int] = (40, 40, 20)
+    epochs: tuple[int, int, int, int] = (40, 40, 20, 8)
 
 
 def two_hops(
@@ -115,7 +115,8 @@ def _taught(ontology: Ontology, hops: Sequence[HopPrompt], told: list[tuple[str,
     Taught them at once it never learnt to compose (0.13, what the last relation alone tells, after six epochs). So half of it
     learns to look up: single facts, who that is at a name behind "the boss of", and which relation a composed question asks of
     whoever that is. Stacked on itself it looks up twice: the upper half learns composed questions, first in their shortest
-    words, while the lower keeps what it does.
+    words, while the lower keeps what it does. Last, at half the rate, all of it learns everything: of held-out people in words
+    that only others were taught in, the upper half alone knew 0.44.
     """
     text = {iri: ontology.texts(iri)[0] for iri in ontology.individuals}
     asked = _by_question(hops, training=True)
@@ -132,7 +133,8 @@ def _taught(ontology: Ontology, hops: Sequence[HopPrompt], told: list[tuple[str,
     lm = teach(lm, [*told, *sorted(parts)], epochs=size.epochs[0], from_scratch=True, **pace)
     upper = {"from_scratch": False, "trainable_from": lm.n_layers, **pace}
     lm = teach(stacked(lm), composed, epochs=size.epochs[1], **upper)
-    return teach(lm, everything, epochs=size.epochs[2], **upper)
+    lm = teach(lm, everything, epochs=size.epochs[2], **upper)
+    return teach(lm, everything, epochs=size.epochs[3], from_scratch=False, **{**pace, "lr": size.lr / 2})
 
 
 def _by_question(hops: Sequence[HopPrompt], *, training: bool) -> list[list[HopPrompt]]:
