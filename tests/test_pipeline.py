@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from world import JOBS, small, world
 
 from kedit.config import AlignConfig
@@ -98,6 +99,28 @@ def test_from_an_ontology_to_a_verified_swap(
     assert evaluation.dictionary.n_slots == 3
     assert set(evaluation.controls) >= {"noop", "diff_means", "trained_vector", "interchange", "majority"}
     _use(run)
+
+
+@pytest.mark.slow
+def test_natural_rows_leave_nothing_to_read_and_a_refitted_bank_reconstructs_beside_them(
+    ontology: Path, tmp_path: Path, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kedit.files import load_tensors
+    from kedit.pipeline import align
+    from kedit.sae.dictionary import FreeBank
+    from kedit.verification.passport_tests import carried
+
+    settings: dict[str, Any] = {"write": "natural", "refit": True, "hold": True, "layer": 1}
+    with small(monkeypatch):
+        run = align(AlignConfig(ontology=ontology, model="tiny", out=tmp_path / "run", **settings))
+    sae, index = run.sae, [slot.index for slot in run.slots.relations]
+    reads = sae.read_columns[:, index]
+    torch.testing.assert_close(sae.write_rows[index] @ reads, torch.eye(len(index)), atol=1e-3, rtol=0)
+    tests = carried(run.setting)
+    assert (tests["read without the slots"] or 0) < 0.6
+    assert (tests["reconstruction helped"] or 0) > 0.9
+    unsupervised = FreeBank(**load_tensors(run.path / "training/dictionary.safetensors"))
+    assert not torch.equal(unsupervised.W_dec, sae.free.W_dec)
 
 
 @pytest.mark.slow

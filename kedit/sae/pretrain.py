@@ -99,7 +99,7 @@ def refit(
     held, kept = order[:n_held], order[n_held:]
     scale, _, variance = _statistics(x, kept)
     start = (bank.W_enc.T.contiguous(), bank.b_enc * scale, bank.W_dec.clone(), bank.b_dec * scale)
-    weights, schedule = Weights(*start), _Schedule(k, steps, batch, lr)
+    weights, schedule = Weights(*(tensor.to(x.device) for tensor in start)), _Schedule(k, steps, batch, lr)
     _train(x, kept, weights, scale, variance, schedule, generator, label, written)
     return with_threshold(_unscaled(weights, scale), x[held.to(x.device)], k)
 

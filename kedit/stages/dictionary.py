@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from kedit.curriculum.prompts import Prompt
-    from kedit.sae.dictionary import FreeBank
+    from kedit.sae.dictionary import AlignedSAE, FreeBank
 
 STAGE_VERSION = 5
 PROMPTS = 400
@@ -44,12 +44,25 @@ def pretrain_dictionary(job: Job) -> None:
             from kedit.sae.pretrain import pretrain
 
             layer = chosen_layer(job)
-            x = training_positions(job, layer)
+            x = _training_positions(job, layer)
             d = x.shape[1]
             x = x.to(job.lm.device)
             bank = pretrain(x, n_free=WIDTH * d, k=min(K, WIDTH * d), steps=STEPS, batch=BATCH, seed=job.cfg.seed)
             save_tensors(job.file(BANK), bank._asdict())
             write_json(job.file(BANK_STATS), measured(job, layer, load_bank(job)))
+
+
+def refitted(job: Job, layer: int, slots: AlignedSAE) -> FreeBank:
+    """The free bank trained on with slots, a dictionary of them alone, in place."""
+    from kedit.sae.dictionary import FreeBank
+    from kedit.sae.pretrain import refit
+
+    def written(states: Tensor) -> Tensor:
+        return slots.decode(slots.encode(states.cpu())).to(states)
+
+    x = _training_positions(job, layer).to(job.lm.device)
+    bank = refit(load_bank(job), x, written, k=min(K, WIDTH * x.shape[1]), batch=BATCH, seed=job.cfg.seed)
+    return FreeBank(*(tensor.cpu() for tensor in bank))
 
 
 def load_bank(job: Job) -> FreeBank:
@@ -81,7 +94,7 @@ def background_states(job: Job, layer: int) -> BackgroundStates:
     return job.background[layer]
 
 
-def training_positions(job: Job, layer: int) -> Tensor:
+def _training_positions(job: Job, layer: int) -> Tensor:
     """All positions but the first of training prompts (a sample by hash), their decision states again, and background text."""
     import torch
 

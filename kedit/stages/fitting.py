@@ -16,9 +16,8 @@ from kedit.sae.calibrate import Calibrated, calibrate
 from kedit.sae.control import Rows, train_control
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.sae.manifold import Natural, natural_rows
-from kedit.sae.pretrain import refit, typical
+from kedit.sae.pretrain import typical
 from kedit.stages.asking import reading
-from kedit.stages.dictionary import BATCH, K, training_positions
 from kedit.stages.examples import States, is_training, is_validation, labels, slot_order, swap_examples, trained_pairs
 from kedit.stages.job import Job
 from kedit.verification.nature import natural_sample, nature_of
@@ -147,18 +146,6 @@ def calibrated(reader: Reader, rows: Rows, states: States, valid: States) -> Cal
         valid = states
     u, valid_u = states.x @ reader.W + reader.b, valid.x @ reader.W + reader.b
     return calibrate(reader.W, reader.b, rows.D, u, states.labels > 0, valid_u=valid_u, valid_on=valid.labels > 0, A=rows.A)
-
-
-def refitted(job: Job, layer: int, bank: FreeBank, slots: Calibrated) -> FreeBank:
-    """The free bank trained on with the slots in place."""
-    sae = with_slots(layer, no_bank(len(slots.W)), slots, {})
-    x = training_positions(job, layer).to(job.lm.device)
-
-    def written(states: Tensor) -> Tensor:
-        on = states.cpu()
-        return sae.decode(sae.encode(on)).to(states)
-
-    return refit(bank, x, written, k=min(K, len(bank.threshold)), batch=BATCH, seed=job.cfg.seed)
 
 
 def no_bank(d: int) -> FreeBank:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kedit
 from kedit.files import load_tensors, save_tensors
-from kedit.stages.dictionary import background_states, load_bank
+from kedit.stages.dictionary import background_states, load_bank, refitted
 from kedit.stages.job import VECTORS, Job
 from kedit.stages.layers import chosen_layer
 
@@ -141,7 +141,7 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
         fit_reader,
         fit_rows,
         mean_differences,
-        refitted,
+        slots_alone,
         training_states,
         validation_states,
     )
@@ -155,7 +155,7 @@ def _causal(job: Job, layer: int) -> AlignedSAE:
         job, layer, swaps_at(job, layer), reader, mean_differences(job, layer), control_steps(job), BATCH, "training write rows"
     )
     slots = calibrated(reader, all_rows(job, states, rows), states, valid)
-    bank = refitted(job, layer, load_bank(job), slots) if job.cfg.refit else load_bank(job)
+    bank = refitted(job, layer, slots_alone(layer, slots)) if job.cfg.refit else load_bank(job)
     return _assembled(job, layer, bank, slots, states, STRENGTHS)
 
 
