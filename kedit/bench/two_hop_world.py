@@ -87,8 +87,13 @@ def _turtle(facts: Facts, seed: int) -> Iterator[str]:
     splits = _splits(facts, seed)
     for person in sorted({person for person, _ in facts} | set(facts.values())):
         split = f' ; kedit:split "{splits[person]}"' if person in splits else ""
-        yield f'ex:{person} a ex:Person ; rdfs:label "{person}"{split} .'
-    yield from (f"ex:{person} ex:{relation} ex:{value} ." for (person, relation), value in sorted(facts.items()))
+        yield f'ex:{_local(person)} a ex:Person ; rdfs:label "{person}"{split} .'
+    yield from (f"ex:{_local(person)} ex:{relation} ex:{_local(value)} ." for (person, relation), value in sorted(facts.items()))
+
+
+def _local(name: str) -> str:
+    """A local name that Turtle needs no escapes for."""
+    return name.replace(" ", "_")
 
 
 def _splits(facts: Facts, seed: int) -> dict[str, str]:

@@ -239,6 +239,8 @@ def manifold(
         except ValueError:
             advice = "Give numbers with commas between: 0,0.1,1."
             raise InputError(f"--{option} {given}: not numbers", advice=advice) from None
+    if not any(wanted.values()):
+        raise InputError("neither --weights nor --shares", advice="Give one of them: --weights 0,1,10 or --shares 0,0.5,1.")
     if picture is not None:
         _check_picture(picture)
     document = manifold_curve(load_run(run, device=device or "auto"), wanted["weights"], wanted["shares"])
