@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from kedit.sae.dictionary import AlignedSAE
     from kedit.stages.aligned import AlignedRun
 
-VERSION = 4
+VERSION = 5
 FOLDER = "competitors"
 HEAD_PROMPTS = 300
 """Training prompts over which heads are averaged."""
