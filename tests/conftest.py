@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,15 @@ def layout(request: pytest.FixtureRequest) -> str:
 def lm(layout: str, random_lm: Callable[..., Any]) -> Any:
     """A tiny random LanguageModel, for every layout in turn."""
     return random_lm(layout)
+
+
+@pytest.fixture(autouse=True)
+def news() -> Iterator[None]:
+    """`-q` in one test does not silence the next."""
+    from kedit.progress import set_quiet
+
+    yield
+    set_quiet(False)
 
 
 @pytest.fixture

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 import kedit.progress as module
 from kedit.progress import progress, say, set_quiet
-
-
-@pytest.fixture(autouse=True)
-def _loud() -> Iterator[None]:
-    set_quiet(False)
-    yield
-    set_quiet(False)
 
 
 def test_plain_lines_end_with_a_summary(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kedit.bench.turtle import declarations, local_name, templates
 from kedit.files import atomic
 from kedit.yaml import read_yaml
 
@@ -126,16 +127,15 @@ def _turtle(told: Sequence[Person]) -> Iterator[str]:
     yield "@prefix xsd: <http://www.w3.org/2001/XMLSchema#> ."
     yield ""
     yield f"<{NAMESPACE.rstrip('#')}> a owl:Ontology ."
-    annotations = ("phrase", "wh", "split", *(f"{role}Template" for role in _ROLES))
-    yield from (f"kedit:{name} a owl:AnnotationProperty ." for name in annotations)
+    yield from declarations(_ROLES)
     yield from (f'ex:{name} a owl:Class ; rdfs:label "{name.lower()}"@en .' for name in _CLASSES)
     for name, relation in relations.items():
         yield from _property(name, relation)
     for name, relation in relations.items():
         for label in sorted({person.facts[name] for person in told}) if relation["range"] != "date" else ():
-            yield f'ex:{_local(label)} a ex:{relation["range"]} ; rdfs:label "{label}" .'
+            yield f'ex:{local_name(label)} a ex:{relation["range"]} ; rdfs:label "{label}" .'
     for person in told:
-        yield f'ex:{_local(person.name)} a ex:Person ; rdfs:label "{person.name}" ; kedit:split "{person.split}" ;'
+        yield f'ex:{local_name(person.name)} a ex:Person ; rdfs:label "{person.name}" ; kedit:split "{person.split}" ;'
         yield " ;\n".join(f"    ex:{name} {_value(relations[name], label)}" for name, label in person.facts.items()) + " ."
 
 
@@ -148,16 +148,10 @@ def _property(name: str, relation: Mapping[str, str]) -> Iterator[str]:
     yield f'ex:{name} a {kind} , owl:FunctionalProperty ; rdfs:label "{phrase}"@en ;'
     yield f"    rdfs:domain ex:Person ; rdfs:range {range_} ;"
     yield f'    kedit:phrase "{phrase}" ; kedit:wh "{wh}" ;'
-    for role in _ROLES:
-        texts = [frame.format(**words) for frame in _data()["frames"][role]] + ([relation["own"]] if role == "cloze" else [])
-        quoted = " ,\n        ".join(f'"{text}"'.replace("\n", "\\n") for text in texts)
-        yield f"    kedit:{role}Template {quoted} {'.' if role == _ROLES[-1] else ';'}"
+    framed = {role: [frame.format(**words) for frame in _data()["frames"][role]] for role in _ROLES}
+    framed["cloze"].append(relation["own"])
+    yield from templates(framed)
 
 
 def _value(relation: Mapping[str, str], label: str) -> str:
-    return f'"{label}"^^xsd:date' if relation["range"] == "date" else f"ex:{_local(label)}"
-
-
-def _local(label: str) -> str:
-    """A local name that Turtle needs no escapes for."""
-    return label.replace(", ", "_").replace(" ", "_")
+    return f'"{label}"^^xsd:date' if relation["range"] == "date" else f"ex:{local_name(label)}"

@@ -161,7 +161,7 @@ def _run(setting: HopSetting, silent: Sequence[Prompt], folder: Path) -> dict[st
     for number in range(len(setting.prompts[0].path.steps)):
         say(f"seed {setting.seed}: step {number + 1}")
         bound = bind_step(setting, number, silent)
-        told = {"step": number + 1, "site": bound.step.site, "terms": setting.relations, "strength": bound.strength}
+        told = {"step": number + 1, "site": bound.step.site, "terms": setting.relations, "strength": bound.curve.best}
         save_sae(folder / f"step-{number + 1}", replace(bound.step.sae, metadata=told))
         steps.append(_measured(setting, bound))
     return {"seed": setting.seed, "steps": steps}
@@ -177,7 +177,7 @@ def _measured(setting: HopSetting, bound: Bound) -> dict[str, Any]:
     for cell in QUADRANTS:
         items = setting.items(step.number, cell, PER_CELL)
         for arm in ARMS:
-            rows = measure(setting, step, items, arm, bound.strength)
+            rows = measure(setting, step, items, arm, bound.curve.best)
             told = {"all": rows, "trained": [row for row in rows if (row.source, row.target) in pairs]}
             told["never_trained"] = [row for row in rows if (row.source, row.target) not in pairs]
             swaps += [{"quadrant": cell, "arm": arm, "pairs": name, **_told(some, setting.seed)} for name, some in told.items()]
@@ -188,8 +188,8 @@ def _measured(setting: HopSetting, bound: Bound) -> dict[str, Any]:
         "site": step.site,
         "hook_point": step.sae.hook_point,
         "tried": bound.tried,
-        "strength": bound.strength,
-        "strength_curve": [{"strength": strength, "hit": hit} for strength, hit in bound.curve.items()],
+        "strength": bound.curve.best,
+        "strength_curve": [{"strength": strength, "hit": hit} for strength, hit in bound.curve.hits.items()],
         "binding": [{"quadrant": cell, **_figure(accuracy(read, cell, seed=setting.seed))} for cell in QUADRANTS],
         "swaps": swaps,
         "targets": targets,

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from kedit.bench.turtle import declarations, local_name, templates
 from kedit.errors import InputError, Place
 from kedit.files import atomic
 from kedit.yaml import read_yaml
@@ -75,8 +76,7 @@ def _turtle(facts: Facts, seed: int) -> Iterator[str]:
     yield "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> ."
     yield ""
     yield f"<{NAMESPACE.rstrip('#')}> a owl:Ontology ."
-    annotations = ("phrase", "wh", "split", *(f"{role}Template" for role in _ROLES))
-    yield from (f"kedit:{name} a owl:AnnotationProperty ." for name in annotations)
+    yield from declarations(_ROLES)
     yield 'ex:Person a owl:Class ; rdfs:label "person"@en .'
     relations = sorted({relation for _, relation in facts})
     for name in relations:
@@ -87,13 +87,10 @@ def _turtle(facts: Facts, seed: int) -> Iterator[str]:
     splits = _splits(facts, seed)
     for person in sorted({person for person, _ in facts} | set(facts.values())):
         split = f' ; kedit:split "{splits[person]}"' if person in splits else ""
-        yield f'ex:{_local(person)} a ex:Person ; rdfs:label "{person}"{split} .'
-    yield from (f"ex:{_local(person)} ex:{relation} ex:{_local(value)} ." for (person, relation), value in sorted(facts.items()))
-
-
-def _local(name: str) -> str:
-    """A local name that Turtle needs no escapes for."""
-    return name.replace(" ", "_")
+        yield f'ex:{local_name(person)} a ex:Person ; rdfs:label "{person}"{split} .'
+    yield from (
+        f"ex:{local_name(person)} ex:{relation} ex:{local_name(value)} ." for (person, relation), value in sorted(facts.items())
+    )
 
 
 def _splits(facts: Facts, seed: int) -> dict[str, str]:
@@ -112,7 +109,4 @@ def _property(name: str, phrase: str) -> Iterator[str]:
     yield f'ex:{name} a owl:ObjectProperty , owl:FunctionalProperty ; rdfs:label "{phrase}"@en ;'
     yield "    rdfs:domain ex:Person ; rdfs:range ex:Person ;"
     yield f'    kedit:phrase "{phrase}" ; kedit:wh "who" ;'
-    for role in _ROLES:
-        frames = [frame.replace("{phrase}", phrase) for frame in _data()["frames"][role]]
-        quoted = " ,\n        ".join(f'"{text}"'.replace("\n", "\\n") for text in frames)
-        yield f"    kedit:{role}Template {quoted} {'.' if role == _ROLES[-1] else ';'}"
+    yield from templates({role: [frame.replace("{phrase}", phrase) for frame in _data()["frames"][role]] for role in _ROLES})

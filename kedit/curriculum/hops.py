@@ -126,10 +126,10 @@ def _asked(
 ) -> Iterator[HopPrompt]:
     bridges, answers = walked
     individual = ontology.individuals[subject]
-    named, behind = individual.label, []
+    named, from_end = individual.label, []
     for step in path.steps[:-1]:
         phrase = str(ontology.relations[step].phrase)
-        behind.append((len(" of ") + len(named) + len(phrase), len(" of ") + len(named)))
+        from_end.append((len(" of ") + len(named) + len(phrase), len(" of ") + len(named)))
         named = f"the {phrase} of {named}"
     forms = [text for term in (subject, *answers) for text in ontology.texts(term)]
     for carrier, says in carriers:
@@ -149,7 +149,7 @@ def _asked(
             carrier.split,
             split,
             (end - len(individual.label), end),
-            tuple((end - first, end - last) for first, last in behind),
+            tuple((end - first, end - last) for first, last in from_end),
         )
 
 

@@ -66,10 +66,7 @@ def pretrain(
     if n < 2 or not 0 < k <= n_free:
         raise ValueError(f"cannot train {n_free} latents with k = {k} on {n} activations")
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(n, generator=generator)
-    order = order[typical(x).cpu()[order]]
-    n_held = min(max(1, int(len(order) * HELD_OUT)), HELD_OUT_MOST)
-    held, kept = order[:n_held], order[n_held:]
+    held, kept = _split(x, generator)
     scale, mean, variance = _statistics(x, kept)
     weights = initial(n_free, mean, generator)
     _train(x, kept, weights, scale, variance, _Schedule(k, steps, batch, lr), generator, label)
@@ -93,15 +90,20 @@ def refit(
     written: states [b, d] -> what slots add to their reconstruction [b, d]. Shapes, seed and threshold as in `pretrain`.
     """
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(x), generator=generator)
-    order = order[typical(x).cpu()[order]]
-    n_held = min(max(1, int(len(order) * HELD_OUT)), HELD_OUT_MOST)
-    held, kept = order[:n_held], order[n_held:]
+    held, kept = _split(x, generator)
     scale, _, variance = _statistics(x, kept)
     start = (bank.W_enc.T.contiguous(), bank.b_enc * scale, bank.W_dec.clone(), bank.b_dec * scale)
     weights, schedule = Weights(*(tensor.to(x.device) for tensor in start)), _Schedule(k, steps, batch, lr)
     _train(x, kept, weights, scale, variance, schedule, generator, label, written)
     return with_threshold(_unscaled(weights, scale), x[held.to(x.device)], k)
+
+
+def _split(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Numbers of typical rows: those that the threshold is calibrated on, and those that are trained on."""
+    order = torch.randperm(len(x), generator=generator)
+    order = order[typical(x).cpu()[order]]
+    n_held = min(max(1, int(len(order) * HELD_OUT)), HELD_OUT_MOST)
+    return order[:n_held], order[n_held:]
 
 
 def _unscaled(weights: Weights, scale: float) -> FreeBank:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,12 +16,11 @@ from kedit.machine import fast_training
 from kedit.sae.binding import train_reader
 from kedit.sae.calibrate import calibrate
 from kedit.sae.control import train_control
-from kedit.sae.dictionary import AlignedSAE
 from kedit.stages.asking import candidate_layers
 from kedit.stages.examples import trained_pairs
-from kedit.stages.fitting import no_bank
+from kedit.stages.fitting import slots_alone
 from kedit.stages.layers import best_row
-from kedit.stages.validating import PLATEAU
+from kedit.stages.validating import Curve, chosen_of
 from kedit.verification.binding import accuracy
 from kedit.verification.hopping import HopSetting, Step, measure, readings
 from kedit.verification.setting import VALIDATION
@@ -47,8 +46,7 @@ class Bound(NamedTuple):
 
     step: Step
     tried: list[dict[str, Any]]
-    strength: float
-    curve: dict[float, float]
+    curve: Curve
 
 
 class _Place(NamedTuple):
@@ -70,10 +68,11 @@ def bind_step(setting: HopSetting, number: int, silent: Sequence[Prompt]) -> Bou
 
     silent: prompts that ask nothing, on whose last tokens no slot is to be on.
     """
-    places = {}
-    for site in sites_of(setting.prompts[0].path, number):
-        for place in _places(setting, number, site, silent):
-            places[site, place.layer] = place
+    ids = setting.lm.encode_batch([prompt.text for prompt in silent])
+    carriers = [prompt.carrier for prompt in silent]
+    quiet = capture_decisions(setting.lm, ids, carriers, candidate_layers(setting.lm.n_layers))
+    sites = sites_of(setting.prompts[0].path, number)
+    places = {(site, place.layer): place for site in sites for place in _places(setting, number, site, quiet)}
     tried = [{"site": site, "layer": layer, **_read(setting, number, place)} for (site, layer), place in places.items()]
     top = max(row["binding"] for row in tried)
     error = (top * (1 - top) / len(setting.by_cell[VALIDATION][:VALIDATED])) ** 0.5
@@ -86,27 +85,23 @@ def bind_step(setting: HopSetting, number: int, silent: Sequence[Prompt]) -> Bou
     chosen = best_row(best) if len(best) > 1 else best[0]
     step = _trained(setting, number, places[chosen["site"], chosen["layer"]], PROMPTS, STEPS)
     items = setting.items(number, VALIDATION, ITEMS)
-    curve = {strength: _hit(setting, step, items, strength) for strength in STRENGTHS}
-    near = [strength for strength, hit in curve.items() if hit >= max(curve.values()) - PLATEAU]
-    return Bound(step, tried, min(near, key=lambda strength: (abs(strength - 1), strength)), curve)
+    return Bound(step, tried, chosen_of({strength: _hit(setting, step, items, strength) for strength in STRENGTHS}))
 
 
-def _places(setting: HopSetting, number: int, site: Site, silent: Sequence[Prompt]) -> list[_Place]:
-    """Reads of a step at a site after every block that is tried."""
-    layers = candidate_layers(setting.lm.n_layers)
+def _places(setting: HopSetting, number: int, site: Site, quiet: Mapping[int, Tensor]) -> list[_Place]:
+    """Reads of a step at a site after every block that is tried; quiet: block -> states [s, d] that ask nothing."""
+    layers = tuple(quiet)
     training = _training(setting, READ)
     validation = setting.by_cell[VALIDATION][:VALIDATED]
     asked, valid = (setting.states(prompts, number, site, layers) for prompts in (training, validation))
-    ids = setting.lm.encode_batch([prompt.text for prompt in silent])
-    quiet = capture_decisions(setting.lm, ids, [prompt.carrier for prompt in silent], layers)
-    off = torch.zeros(len(silent), len(setting.relations))
-    labels = torch.cat([_labels(setting, number, training), off])
+    labels = _labels(setting, number, training)
+    labels = torch.cat([labels, torch.zeros(len(quiet[layers[0]]), labels.shape[1])])
+    valid_labels = _labels(setting, number, validation)
     found = []
     for layer in layers:
         x = torch.cat([asked[layer], quiet[layer]])
         reader = train_reader(x, labels, len(setting.relations))
         means = torch.stack([x[labels[:, k] > 0].mean(0) for k in range(labels.shape[1])])
-        valid_labels = _labels(setting, number, validation)
         found.append(_Place(site, layer, reader.W, reader.b, x, labels, valid[layer], valid_labels, means - means.mean(0)))
     return found
 
@@ -123,15 +118,13 @@ def _training(setting: HopSetting, most: int) -> list[HopPrompt]:
 
 
 def _labels(setting: HopSetting, number: int, prompts: Sequence[HopPrompt]) -> Tensor:
-    place = {iri: k for k, iri in enumerate(setting.relations)}
-    return torch.nn.functional.one_hot(
-        torch.tensor([place[prompt.path.steps[number]] for prompt in prompts]), len(setting.relations)
-    ).float()
+    asked = torch.tensor([setting.place[prompt.path.steps[number]] for prompt in prompts])
+    return torch.nn.functional.one_hot(asked, len(setting.relations)).float()
 
 
 def _read(setting: HopSetting, number: int, place: _Place) -> dict[str, Any]:
     step = _step(number, place, place.means)
-    found = accuracy(readings(setting, step, setting.by_cell[VALIDATION][:VALIDATED]), VALIDATION)
+    found = accuracy(readings(setting, step, setting.by_cell[VALIDATION][:VALIDATED], place.valid_x), VALIDATION)
     return {"hook_point": step.sae.hook_point, "binding": found.value}
 
 
@@ -146,7 +139,6 @@ def _trained(setting: HopSetting, number: int, place: _Place, prompts: int, step
 def _swaps(setting: HopSetting, number: int, place: _Place, most: int) -> SwapData:
     """Training questions, each swapped along some of the trained pairs, up to the end of the composed answer."""
     pairs = trained_pairs(setting.relations, setting.seed)
-    index = {iri: k for k, iri in enumerate(setting.relations)}
     prompts = _training(setting, most)
     sited = setting.sited(prompts, number, place.site)
     wanted = [
@@ -158,7 +150,7 @@ def _swaps(setting: HopSetting, number: int, place: _Place, most: int) -> SwapDa
     texts = [f" {setting.ontology.texts(answer)[0]}\n" for *_, answer in wanted]
     told = setting.lm.encode_continuations([prompts[i].text for i, *_ in wanted], texts)
     swaps = [
-        Swap(i, index[source], index[target], tuple(answer), tuple(sited[i][1]))
+        Swap(i, setting.place[source], setting.place[target], tuple(answer), tuple(sited[i][1]))
         for (i, source, target, _), (_, answer) in zip(wanted, told, strict=True)
     ]
     heads = [Head(prompt.upto(place.site, number), prompt.carrier) for prompt in prompts]
@@ -169,8 +161,7 @@ def _swaps(setting: HopSetting, number: int, place: _Place, most: int) -> SwapDa
 def _step(number: int, place: _Place, D: Tensor) -> Step:
     u, valid_u = place.x @ place.W + place.b, place.valid_x @ place.W + place.b
     slots = calibrate(place.W, place.b, D, u, place.labels > 0, valid_u=valid_u, valid_on=place.valid_labels > 0)
-    bank = no_bank(len(slots.W))
-    return Step(number, place.site, AlignedSAE.with_slots(place.layer, bank, slots.W, slots.b, slots.D, slots.threshold))
+    return Step(number, place.site, slots_alone(place.layer, slots))
 
 
 def _hit(setting: HopSetting, step: Step, items: Sequence[Any], strength: float) -> float:

@@ -57,7 +57,11 @@ def best_strength(setting: Setting, items: Sequence[Item], control: str, strengt
     """Hit at every strength, and the strength with the best one; of nearly equal ones the nearest to 1."""
     rows = measure(setting, {Arm(control, strength): items for strength in strengths}, label=label)
     found = {strength: _rates([row for row in rows if row.strength == strength]).hit for strength in strengths}
-    hits = {strength: hit for strength, hit in found.items() if hit is not None}
+    return chosen_of({strength: hit for strength, hit in found.items() if hit is not None})
+
+
+def chosen_of(hits: dict[float, float]) -> Curve:
+    """Of strengths and their hits the best one; of nearly equal ones the nearest to 1."""
     near = [strength for strength, hit in hits.items() if hit >= max(hits.values()) - PLATEAU]
     return Curve(min(near, key=lambda strength: (abs(strength - 1), strength), default=1.0), hits)
 

@@ -73,6 +73,11 @@ class HopSetting:
     seed: int = 0
 
     @cached_property
+    def place(self) -> dict[str, int]:
+        """Relation -> position of its slot."""
+        return {iri: number for number, iri in enumerate(self.relations)}
+
+    @cached_property
     def matchers(self) -> dict[str, AnswerMatcher]:
         """One matcher a relation."""
         return matchers(self.ontology, self.relations)
@@ -140,13 +145,13 @@ class HopSetting:
         return capture_decisions(self.lm, heads, [prompt.carrier for prompt in prompts], layers)
 
 
-def readings(setting: HopSetting, step: Step, prompts: Sequence[HopPrompt]) -> Readings:
-    """What a step's slots read in questions, at their site."""
-    x = setting.states(prompts, step.number, step.site, [step.sae.layer])[step.sae.layer]
-    place = {iri: number for number, iri in enumerate(setting.relations)}
+def readings(setting: HopSetting, step: Step, prompts: Sequence[HopPrompt], x: Tensor | None = None) -> Readings:
+    """What a step's slots read in questions, at their site; `x` [n, d]: the states there, if they have been read already."""
+    if x is None:
+        x = setting.states(prompts, step.number, step.site, [step.sae.layer])[step.sae.layer]
     return Readings(
         labels=tuple(map(setting.ontology.curie, setting.relations)),
-        asked=np.array([place[prompt.path.steps[step.number]] for prompt in prompts], dtype=np.int64),
+        asked=np.array([setting.place[prompt.path.steps[step.number]] for prompt in prompts], dtype=np.int64),
         values=step.sae.slot_values(x).double().numpy(),
         active=step.sae.slot_active(x).numpy(),
         quadrants=[str(CELLS.get((prompt.carrier_split, prompt.subject_split))) for prompt in prompts],
@@ -195,14 +200,14 @@ def measure(setting: HopSetting, step: Step, items: Sequence[Item], arm: Arm = "
 def _texts(setting: HopSetting, step: Step, items: Sequence[Item], given: Tensor | None, strength: float) -> list[str]:
     """Greedy answers with `given` [n, d] as states, or else the edited ones; of edits that did not fire, nothing."""
     sae, texts = step.sae, [""] * len(items)
-    continuation, place = Continuation(setting.lm, sae.layer), {iri: number for number, iri in enumerate(setting.relations)}
+    continuation = Continuation(setting.lm, sae.layer)
     sited = setting.sited([item.prompt for item in items], step.number, step.site)
     carriers = [item.prompt.carrier for item in items]
     with progress("swapping steps", len(items), "swap") as advance:
         for index, prefix in read_prefixes(setting.lm, [head for head, _ in sited], carriers, [sae.layer], rows=ROWS):
             x = prefix.states[sae.layer].float().cpu()
-            source = torch.tensor([place[items[i].prompt.path.steps[step.number]] for i in index])
-            target = torch.tensor([place[items[i].target] for i in index])
+            source = torch.tensor([setting.place[items[i].prompt.path.steps[step.number]] for i in index])
+            target = torch.tensor([setting.place[items[i].target] for i in index])
             fired = torch.ones(len(index), dtype=torch.bool)
             if given is None:
                 fired = sae.slot_active(x)[torch.arange(len(x)), source]

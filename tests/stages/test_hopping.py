@@ -56,7 +56,7 @@ def test_a_step_is_bound_where_it_reads_best(
     assert chosen["binding"] >= top - (top * (1 - top) / SMALL["VALIDATED"]) ** 0.5
     sae = bound.step.sae
     torch.testing.assert_close(sae.write_rows @ sae.read_columns, torch.eye(len(setting.relations)), atol=1e-3, rtol=0)
-    assert bound.strength in bound.curve.keys() == set(hopping.STRENGTHS)
+    assert bound.curve.best in bound.curve.hits.keys() == set(hopping.STRENGTHS)
 
 
 def test_half_of_the_training_questions_stand_behind_another(world: tuple[HopSetting, list[Any]]) -> None:
