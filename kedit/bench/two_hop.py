@@ -18,7 +18,7 @@ from kedit.curriculum.prompts import Prompt, build_prompts
 from kedit.curriculum.slots import build_slots
 from kedit.curriculum.splits import unit_hash
 from kedit.editing.metric_names import HEADLINE_QUADRANT, QUADRANTS
-from kedit.errors import InputError, KeditError
+from kedit.errors import InputError, KeditError, Place
 from kedit.files import digest, write_json
 from kedit.lm.model import LanguageModel
 from kedit.lm.store import pick_device
@@ -69,8 +69,8 @@ def two_hops(
 ) -> dict[str, Any]:
     """The whole measurement: `kedit.two-hop/1`, also kept as OUT/two-hop.json; slots in OUT/seed-S/step-N.
 
-    facts: the published fact base (`facts.jsonl`) in place of invented facts, which are drawn with the seed `world`. KeditError
-    if the base model does not know enough of the world.
+    facts: the published fact base (`facts.jsonl`) in place of invented ones. world: seed of invented facts, and of who is held
+    out. KeditError if the base model does not know enough of the world.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "two-hop.ttl"
@@ -81,6 +81,13 @@ def two_hops(
     hops, refused = build_hops(ontology, slots, relations)
     if not hops:
         raise InputError("no chain of these facts can be asked", advice=next(iter(refused.values()), None))
+    begun_by = {hop.subject_split for hop in hops}
+    if absent := [does for split, does in (("train", "train"), ("valid", "validate"), ("test", "test")) if split not in begun_by]:
+        raise InputError(
+            f"of the people whom chains begin at nobody is left to {' or to '.join(absent)} on",
+            place=Place(facts or path),
+            advice="People are held out of those whom no fact leads to: there should be ten or more of them.",
+        )
     singles = build_prompts(ontology, slots, relations)
     spent = {"base model": time.monotonic()}
     key = digest([path.read_text(encoding="utf-8"), asdict(size), VERSION])
@@ -98,7 +105,13 @@ def two_hops(
     document = {
         "schema": SCHEMA,
         "facts": "invented" if facts is None else "published",
-        "world": {"people": len(ontology.individuals), "relations": len(relations), "chains": len({hop.path for hop in hops})},
+        "world": {
+            "seed": world,
+            "ontology_sha256": ontology.sha256,
+            "people": len(ontology.individuals),
+            "relations": len(relations),
+            "chains": len({hop.path for hop in hops}),
+        },
         "size": asdict(size),
         "machine": machine(),
         "timing": {name: round(seconds, 1) for name, seconds in spent.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -19,6 +20,7 @@ from kedit.yaml import read_yaml
 NAMESPACE = "https://w3id.org/kedit/bench/two-hop#"
 SPLITS = (("train", 12), ("valid", 3), ("test", 5))
 """How many of the first row's twenty people train, validate and test, whatever the seed of alignment."""
+_NAME = re.compile(r"[^\W_]+( [^\W_]+)*")
 _ROLES = ("question", "cloze", "validation", "heldOut")
 Facts = Mapping[tuple[str, str], str]
 """(person, relation) -> person."""
@@ -58,6 +60,10 @@ def published_facts(path: Path) -> Facts:
         if relation not in _data()["relations"]:
             known = ", ".join(_data()["relations"])
             raise InputError(f"unknown relation {relation!r}", place=place, advice=f"Known: {known}.")
+        for name in (person, value):
+            if not _NAME.fullmatch(name):
+                advice = "Names are of letters and digits, with single spaces."
+                raise InputError(f"{name!r} is no name", place=place, advice=advice)
         if facts.setdefault((person, relation), value) != value:
             raise InputError(f"{person} has two answers to {relation!r}", place=place, advice="Every fact is to have one.")
     return facts

@@ -201,7 +201,7 @@ def two_hop(
     facts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="AlignSAE's facts.jsonl, in place of invented facts.")
     ] = None,
-    world: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the invented facts.")] = 0,
+    world: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the invented facts, and of who is held out.")] = 0,
     device: options.Device = None,
     json: options.JsonFlag = False,
 ) -> None:

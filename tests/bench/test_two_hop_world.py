@@ -52,6 +52,7 @@ def test_what_is_no_fact_says_where(tmp_path: Path) -> None:
         ('{"entity_1": "Ann"}', "this is no fact"),
         ('{"entity_1": "Ann", "relation": "eats", "entity_2": "Bob"}', "unknown relation 'eats'"),
         ('{"entity_1": "Ann", "relation": "boss_of", "entity_2": "Cy"}', "two answers"),
+        ('{"entity_1": "Zoe \\"Z\\"", "relation": "boss_of", "entity_2": "Cy"}', "is no name"),
     ):
         path.write_text(good + bad)
         with pytest.raises(InputError, match=message) as caught:
@@ -59,6 +60,27 @@ def test_what_is_no_fact_says_where(tmp_path: Path) -> None:
         assert "facts.jsonl:2" in str(caught.value)
     with pytest.raises(InputError, match="cannot read facts"):
         published_facts(tmp_path / "absent")
+
+
+def test_a_world_that_holds_nobody_out_is_refused_before_anything_is_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kedit.bench import two_hop
+
+    def taught(*_: object) -> None:
+        raise AssertionError("taught")
+
+    monkeypatch.setattr(two_hop, "base_model", taught)
+    path, people = tmp_path / "facts.jsonl", ["Ann", "Bob", "Cy", "Dee"]
+    path.write_text(
+        "".join(
+            f'{{"entity_1": "{person}", "relation": "{relation}", "entity_2": "{other}"}}\n'
+            for shift, relation in enumerate(("boss_of", "friend_of"), start=1)
+            for person, other in zip(people, people[shift:] + people[:shift], strict=True)
+        )
+    )
+    with pytest.raises(InputError, match="nobody is left to validate or to test on"):
+        two_hop.two_hops(tmp_path / "out", facts=path)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published facts are not here")
