@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kedit.sae.calibrate import Calibrated, best_threshold, calibrate
+from kedit.sae.calibrate import Calibrated, balanced_accuracy, best_threshold, calibrate
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 
 d, K, N = 12, 3, 300
@@ -83,7 +83,7 @@ def test_calibrating_twice_changes_nothing_more() -> None:
         torch.testing.assert_close(getattr(second, name), getattr(first, name), rtol=1e-4, atol=1e-4)
 
 
-def test_thresholds_come_from_validation_and_statistics_are_in_the_new_unit() -> None:
+def test_thresholds_part_on_from_off_and_statistics_are_in_the_new_unit() -> None:
     result = calibrated()
     slot = json.loads(json.dumps(result.metadata, allow_nan=False))["slots"][1]
     assert slot["threshold"] == pytest.approx(result.threshold[1].item())
@@ -129,13 +129,25 @@ def test_a_slot_without_validation_prompts_takes_its_threshold_from_training() -
     ],
 )
 def test_the_best_threshold(on: list[float], off: list[float], threshold: float, accuracy: float) -> None:
-    assert best_threshold(torch.tensor(on), torch.tensor(off)) == pytest.approx((threshold, accuracy))
+    reads = torch.tensor(on), torch.tensor(off)
+    assert best_threshold(reads) == pytest.approx(threshold)
+    assert balanced_accuracy(*reads, threshold) == pytest.approx(accuracy)
+
+
+def test_one_samples_stray_read_does_not_silence_another_sample() -> None:
+    training = torch.linspace(0.6, 1.4, 81), torch.linspace(-0.3, 0.3, 61)
+    validation = torch.tensor([1.0, 1.1]), torch.tensor([0.0] * 999 + [0.75])
+    assert best_threshold(validation) == pytest.approx(0.775)
+    threshold = best_threshold(training, validation)
+    assert 0.3 < threshold < 0.6
+    assert balanced_accuracy(*training, threshold) == 1
 
 
 def test_the_best_threshold_is_never_beaten_by_trying_all_cuts() -> None:
     generator = torch.Generator().manual_seed(5)
     on, off = torch.randn(60, generator=generator) + 2, torch.randn(90, generator=generator) + 1
-    threshold, accuracy = best_threshold(on, off)
+    threshold = best_threshold((on, off))
+    accuracy = balanced_accuracy(on, off, threshold)
     found = [((on > cut).double().mean() + (off <= cut).double().mean()).item() / 2 for cut in torch.linspace(0, 5, 2001)]
     assert accuracy == pytest.approx(((on > threshold).double().mean() + (off <= threshold).double().mean()).item() / 2)
     assert accuracy >= max(found) - 1e-9
@@ -143,4 +155,6 @@ def test_the_best_threshold_is_never_beaten_by_trying_all_cuts() -> None:
 
 def test_a_threshold_needs_reads_of_both_kinds() -> None:
     with pytest.raises(ValueError, match="both kinds"):
-        best_threshold(torch.ones(3), torch.ones(0))
+        best_threshold((torch.ones(3), torch.ones(3)), (torch.ones(3), torch.ones(0)))
+    with pytest.raises(ValueError, match="both kinds"):
+        best_threshold()
