@@ -33,13 +33,15 @@ from kedit.stages.aligned import AlignedRun
 from kedit.stages.models import lessons
 
 SCHEMA: Final = "kedit.ladder/1"
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised where code changes the base model."""
 GATES: Final = {"training questions": 0.98, "held-out carriers": 0.95}
 """Least share of right answers without an edit; held-out carriers count for training people, as they were taught."""
-EPOCHS, TARGET = 60, 0.998
-BIOGRAPHIES: Final = 10
-"""Cuts of biographies a person is taught by."""
+EPOCHS: Final = 24
+BIOGRAPHIES: Final = 40
+"""Cuts of biographies a person is taught by. A model that stopped at 99.8 % right after ten of them answered every question, but
+of some people it fetched others' facts where a swap alone asked: 0.89 of swaps hit on validation (world 1, n = 300), 0.93 after
+ten epochs more of the same, 0.96 after ten with forty."""
 SEEDS: Final = (101, 102, 103)
 
 
@@ -162,7 +164,7 @@ def _require_gates(found: dict[str, float]) -> None:
 
 def _base_model(ontology: Path, size: Profile, folder: Path, device: str, checkpoints: Path | None) -> LanguageModel:
     """The model that was taught the world, from its folder if it is that one."""
-    key = digest([ontology.read_text(encoding="utf-8"), asdict(size), EPOCHS, TARGET, VERSION])
+    key = digest([ontology.read_text(encoding="utf-8"), asdict(size), EPOCHS, BIOGRAPHIES, VERSION])
     if is_kept(folder, key) and checkpoints is not None and not checkpoints.is_dir():
         raise InputError(f"{folder} was taught without --checkpoints", advice="Name another --out, or remove it.")
     return base_model(folder, key, partial(_taught, ontology, size, device, checkpoints), device)
@@ -176,7 +178,7 @@ def _taught(ontology: Path, size: Profile, device: str, checkpoints: Path | None
     texts = [f"{text} {answer}\n" for text, answer in told]
     say(f"teaching {size.layers} blocks of width {size.width} {len(told):,} answers about {size.people} people")
     untaught = make_tiny(texts, width=size.width, layers=size.layers, device=pick_device(device))
-    pace: dict[str, Any] = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": TARGET}
+    pace: dict[str, Any] = {"epochs": EPOCHS, "lr": size.lr, "batch_size": size.batch, "target_accuracy": None}
     if checkpoints is not None:
         shutil.rmtree(checkpoints, ignore_errors=True)  # of a teaching that was killed
     return teach(untaught, told, **pace, from_scratch=True, checkpoints=checkpoints)

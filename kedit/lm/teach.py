@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -57,7 +58,7 @@ def teach(
     lr: float | None = None,
     batch_size: int | None = None,
     per_text: int | None = None,
-    target_accuracy: float = 0.995,
+    target_accuracy: float | None = 0.995,
     trainable_from: int = 0,
     from_scratch: bool | None = None,
     seed: int = 0,
@@ -68,8 +69,8 @@ def teach(
     `examples` are (prompt, answer) texts; the answer is read with a leading space and a line end after it, and only these
     tokens are trained; `per_text` of them follow one another in one text, as in the documents of pre-training. AdamW with
     warm-up, a level stretch and a decay to nothing that begins when nearly `target_accuracy` of the examples were answered
-    without an error (greedily, whole answers) or when the last fifth of `epochs` has come. An example that is known well is
-    visited in a quarter of the epochs only; models `from_scratch` (unset: small ones) begin with a few subjects.
+    without an error (greedily, whole answers; None: never) or when the last fifth of `epochs` has come. An example that is known
+    well is visited in a quarter of the epochs only; models `from_scratch` (unset: small ones) begin with a few subjects.
     `trainable_from`: blocks below it, and the embeddings, keep their weights. Unset `epochs`, `lr`, `batch_size` (in examples)
     and `per_text` follow from whether the model was made from scratch.
     `checkpoints`: a folder that gets the model untaught, once it knows the few subjects, after the epochs 1, 2, 3, 4, 6, 8, 12,
@@ -170,10 +171,11 @@ class _Lesson:
                 if self.epoch(few, lambda _: 1.0, advance) >= BEGINNERS_KNOW:
                     break
 
-    def run(self, epochs: int, target: float) -> None:
+    def run(self, epochs: int, target: float | None) -> None:
         """Epochs at a level rate until nearly enough answers are right, then a few in which the rate falls to nothing."""
         everything = torch.ones_like(self.right)
         # The level rate itself keeps some answers wrong: the decay mends them, so it begins a little below the target.
+        enough = math.inf if target is None else target - DECAY_BEGINS
         falling = max(1, round(epochs * DECAY_SHARE))
         decay = falling if epochs <= falling else 0
         left, done = epochs, 0
@@ -182,8 +184,8 @@ class _Lesson:
             while left:
                 accuracy = self.epoch(everything, _fall(left, decay), advance)
                 left -= 1
-                if not decay and (accuracy >= target - DECAY_BEGINS or left <= falling):
-                    decay = left = min(left, falling if accuracy < target - DECAY_BEGINS else DECAY_EPOCHS)
+                if not decay and (accuracy >= enough or left <= falling):
+                    decay = left = min(left, falling if accuracy < enough else DECAY_EPOCHS)
                 done += 1
                 if not left or _is_kept(done):
                     self.keep(self.step)
