@@ -105,7 +105,7 @@ def test_from_an_ontology_to_a_verified_swap(
 def test_natural_rows_leave_nothing_to_read_and_a_refitted_bank_reconstructs_beside_them(
     ontology: Path, tmp_path: Path, kedit_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kedit.files import load_tensors
+    from kedit.files import load_tensors, read_json
     from kedit.pipeline import align
     from kedit.sae.dictionary import FreeBank
     from kedit.verification.passport_tests import carried
@@ -121,6 +121,11 @@ def test_natural_rows_leave_nothing_to_read_and_a_refitted_bank_reconstructs_bes
     assert (tests["reconstruction helped"] or 0) > 0.9
     unsupervised = FreeBank(**load_tensors(run.path / "training/dictionary.safetensors"))
     assert not torch.equal(unsupervised.W_dec, sae.free.W_dec)
+    # The evaluation shows the dictionary that the run ships, slots among it, not the bank that they were added to.
+    shown, before = run.evaluation.dictionary, read_json(run.path / "training/dictionary.json")
+    assert shown is not None
+    assert (shown.explained_variance, shown.n_free) == (sae.metadata["dictionary"]["explained_variance"], before["n_free"])
+    assert shown.explained_variance != before["explained_variance"]
 
 
 @pytest.mark.slow

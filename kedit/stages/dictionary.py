@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kedit.curriculum.splits import unit_hash
@@ -24,6 +25,7 @@ HELD_SEQUENCES = 32
 SPLICED = 256
 """Most held-out prompts on which the reconstruction is spliced into the model."""
 WIDTH, K, STEPS, BATCH = 8, 32, 500, 2048
+REFIT_STEPS = 1000
 DECISION_WEIGHT = 4
 """How often a decision state counts: slots work there, and it is one position of a prompt's many."""
 
@@ -61,7 +63,8 @@ def refitted(job: Job, layer: int, slots: AlignedSAE) -> FreeBank:
         return slots.decode(slots.encode(states.cpu())).to(states)
 
     x = _training_positions(job, layer).to(job.lm.device)
-    bank = refit(load_bank(job), x, written, k=min(K, WIDTH * x.shape[1]), batch=BATCH, seed=job.cfg.seed)
+    k = min(K, WIDTH * x.shape[1])
+    bank = refit(load_bank(job), x, written, k=k, steps=REFIT_STEPS, batch=BATCH, seed=job.cfg.seed)
     return FreeBank(*(tensor.cpu() for tensor in bank))
 
 
@@ -135,6 +138,15 @@ def measured(job: Job, layer: int, bank: FreeBank) -> dict[str, Any]:
         "n_free": len(bank.threshold),
         "background": {**dictionary_stats(bank, free), **dead, **beside},
     }
+
+
+def measured_together(job: Job, sae: AlignedSAE, slots: Iterable[int]) -> dict[str, Any]:
+    """The same figures of the free latents and these slots, by number, as one bank."""
+    from kedit.sae.dictionary import FreeBank
+
+    keep = [*range(sae.n_free), *(sae.n_free + slot for slot in slots)]
+    bank = FreeBank(sae.W_enc[:, keep], sae.b_enc[keep], sae.W_dec[keep], sae.b_dec, sae.threshold[keep])
+    return {**measured(job, sae.layer, bank), "n_free": sae.n_free}
 
 
 def _sample(prompts: list[Prompt], seed: int) -> list[Prompt]:

@@ -11,7 +11,7 @@ from kedit.sae.binding import Reader
 from kedit.sae.control import Rows
 from kedit.sae.dictionary import AlignedSAE, FreeBank
 from kedit.sae.paper import NONE, moved_origin, train_published
-from kedit.stages.dictionary import K, load_bank, measured
+from kedit.stages.dictionary import K, load_bank, measured_together
 from kedit.stages.examples import States, answer_to, is_training
 from kedit.stages.fitting import all_rows, fit_reader
 from kedit.stages.job import Job
@@ -56,13 +56,11 @@ def fit_published(job: Job, layer: int, states: States) -> Fitted:
 
 def published_metadata(job: Job, sae: AlignedSAE, fitted: Fitted) -> dict[str, Any]:
     """What is otherwise in this preset. `dictionary`: figures of free bank and relation slots, as in training/dictionary.json."""
-    keep = [*range(sae.n_free), *(sae.n_free + slot.index for slot in job.slots.relations)]
-    whole = FreeBank(sae.W_enc[:, keep], sae.b_enc[keep], sae.W_dec[keep], sae.b_dec, sae.threshold[keep])
     return {
         "read_back": False,
         "target": None,
         "losses": fitted.losses,
-        "dictionary": {**measured(job, sae.layer, whole), "n_free": sae.n_free},
+        "dictionary": measured_together(job, sae, [slot.index for slot in job.slots.relations]),
     }
 
 

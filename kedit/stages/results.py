@@ -44,7 +44,7 @@ def _document(job: Job, measured: Evaluated) -> Evaluation:
 
     sae, found = load_aligned(job), layers(job)
     known = summary(job.knowledge, job.prompts, job.ontology)
-    # The preset `paper` trains the bank on, and measures it again.
+    # The preset `paper` and `--refit` train the bank on, and measure it again with slots.
     bank = sae.metadata.get("dictionary") or read_json(job.file(BANK_STATS))
     stats = {**bank, "n_slots": len(job.slots)}
     rows = [{key: value for key, value in row.items() if key in Layer.model_fields} for row in found["rows"]]
