@@ -91,7 +91,16 @@ def small(patch: pytest.MonkeyPatch) -> Iterator[None]:
         (layers, {"PROMPTS": 100, "STEPS": 10, "ITEMS": 30}),
         (
             dictionary,
-            {"PROMPTS": 100, "SEQUENCES": 12, "TOKENS": 12, "HELD_SEQUENCES": 4, "STEPS": 20, "BATCH": 256, "SPLICED": 32},
+            {
+                "PROMPTS": 100,
+                "SEQUENCES": 12,
+                "TOKENS": 12,
+                "HELD_SEQUENCES": 4,
+                "STEPS": 20,
+                "REFIT_STEPS": 500,
+                "BATCH": 256,
+                "SPLICED": 32,
+            },
         ),
         (
             slots,
@@ -101,6 +110,7 @@ def small(patch: pytest.MonkeyPatch) -> Iterator[None]:
                 "TAUGHT_STEPS": 80,
                 "ITEMS": 60,
                 "STRENGTHS": (1.0, 1.25),
+                "NATURAL_STRENGTHS": (1.0, 2.0),
                 "VECTOR_STRENGTHS": (1.0, 2.0),
             },
         ),

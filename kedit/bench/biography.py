@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kedit.bench.turtle import declarations, local_name, templates
+from kedit.bench.turtle import declarations, templates, turtle_name
 from kedit.files import atomic
 from kedit.yaml import read_yaml
 
@@ -133,9 +133,9 @@ def _turtle(told: Sequence[Person]) -> Iterator[str]:
         yield from _property(name, relation)
     for name, relation in relations.items():
         for label in sorted({person.facts[name] for person in told}) if relation["range"] != "date" else ():
-            yield f'ex:{local_name(label)} a ex:{relation["range"]} ; rdfs:label "{label}" .'
+            yield f'ex:{turtle_name(label)} a ex:{relation["range"]} ; rdfs:label "{label}" .'
     for person in told:
-        yield f'ex:{local_name(person.name)} a ex:Person ; rdfs:label "{person.name}" ; kedit:split "{person.split}" ;'
+        yield f'ex:{turtle_name(person.name)} a ex:Person ; rdfs:label "{person.name}" ; kedit:split "{person.split}" ;'
         yield " ;\n".join(f"    ex:{name} {_value(relations[name], label)}" for name, label in person.facts.items()) + " ."
 
 
@@ -154,4 +154,4 @@ def _property(name: str, relation: Mapping[str, str]) -> Iterator[str]:
 
 
 def _value(relation: Mapping[str, str], label: str) -> str:
-    return f'"{label}"^^xsd:date' if relation["range"] == "date" else f"ex:{local_name(label)}"
+    return f'"{label}"^^xsd:date' if relation["range"] == "date" else f"ex:{turtle_name(label)}"

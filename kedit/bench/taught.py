@@ -17,7 +17,10 @@ def is_kept(folder: Path, key: str) -> bool:
     if folder.is_dir() and note.is_file() and read_json(note).get("key") == key:
         return True
     if folder.exists():
-        raise InputError(f"{folder} holds the model of another world", advice="Name another --out, or remove it.")
+        raise InputError(
+            f"{folder} holds a model of another world, or one that was taught otherwise",
+            advice="Name another --out, or remove it.",
+        )
     return False
 
 

@@ -1,12 +1,12 @@
-"""What the made-up worlds write alike in Turtle: local names, kedit's annotations, and the carriers of a relation."""
+"""What the made-up worlds write alike in Turtle: names, kedit's annotations, and the carriers of a relation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
-def local_name(label: str) -> str:
-    """A local name for a label of letters, spaces and commas."""
+def turtle_name(label: str) -> str:
+    """A local name for a label of letters, digits, spaces and commas."""
     return label.replace(", ", "_").replace(" ", "_")
 
 

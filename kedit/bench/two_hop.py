@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -81,13 +81,7 @@ def two_hops(
     hops, refused = build_hops(ontology, slots, relations)
     if not hops:
         raise InputError("no chain of these facts can be asked", advice=next(iter(refused.values()), None))
-    begun_by = {hop.subject_split for hop in hops}
-    if absent := [does for split, does in (("train", "train"), ("valid", "validate"), ("test", "test")) if split not in begun_by]:
-        raise InputError(
-            f"of the people whom chains begin at nobody is left to {' or to '.join(absent)} on",
-            place=Place(facts or path),
-            advice="People are held out of those whom no fact leads to: there should be ten or more of them.",
-        )
+    _require_enough(ontology, relations, hops, facts or path)
     singles = build_prompts(ontology, slots, relations)
     spent = {"base model": time.monotonic()}
     key = digest([path.read_text(encoding="utf-8"), asdict(size), VERSION])
@@ -120,6 +114,27 @@ def two_hops(
     }
     write_json(out / "two-hop.json", document)
     return document
+
+
+def _require_enough(ontology: Ontology, relations: Sequence[str], hops: Sequence[HopPrompt], path: Path) -> None:
+    """InputError for facts by which slots cannot be trained, chosen and tested, before a model is taught them."""
+
+    def refused(message: str, advice: str) -> InputError:
+        return InputError(message, place=Place(path), advice=advice)
+
+    begun_by = {hop.subject_split for hop in hops}
+    if absent := [split for split in ("train", "valid", "test") if split not in begun_by]:
+        advice = "People are held out of those to whom no fact leads: there should be four of them, better ten or more."
+        raise refused(f"no chain begins at anybody of the split {' or '.join(absent)}", advice)
+    training = {(hop.subject, hop.path.steps) for hop in hops if hop.subject_split == "train"}
+    for number in range(len(hops[0].path.steps)):
+        if idle := set(relations) - {steps[number] for _, steps in training}:
+            named = ", ".join(sorted(map(ontology.curie, idle)))
+            advice = "Give its people and values further facts, or leave it out."
+            raise refused(f"no chain of a training person has {named} as step {number + 1}", advice)
+        alike = Counter((subject, steps[:number], steps[number + 1 :]) for subject, steps in training)
+        if max(alike.values()) < 2:
+            raise refused(f"no two chains differ in step {number + 1} alone", "Give people facts of two relations or more.")
 
 
 def _taught(ontology: Ontology, hops: Sequence[HopPrompt], told: list[tuple[str, str]], size: Size, device: str) -> LanguageModel:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from kedit.bench.turtle import declarations, local_name, templates
+from kedit.bench.turtle import declarations, templates, turtle_name
 from kedit.errors import InputError, Place
 from kedit.files import atomic
 from kedit.yaml import read_yaml
@@ -93,9 +93,9 @@ def _turtle(facts: Facts, seed: int) -> Iterator[str]:
     splits = _splits(facts, seed)
     for person in sorted({person for person, _ in facts} | set(facts.values())):
         split = f' ; kedit:split "{splits[person]}"' if person in splits else ""
-        yield f'ex:{local_name(person)} a ex:Person ; rdfs:label "{person}"{split} .'
+        yield f'ex:{turtle_name(person)} a ex:Person ; rdfs:label "{person}"{split} .'
     yield from (
-        f"ex:{local_name(person)} ex:{relation} ex:{local_name(value)} ." for (person, relation), value in sorted(facts.items())
+        f"ex:{turtle_name(person)} ex:{relation} ex:{turtle_name(value)} ." for (person, relation), value in sorted(facts.items())
     )
 
 

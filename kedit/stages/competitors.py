@@ -84,7 +84,7 @@ def load_competitors(run: AlignedRun, names: Iterable[str]) -> tuple[dict[str, C
     found = {}
     for name in wanted:
         path = run.path / FOLDER / f"{name}.safetensors"
-        key = digest([run.slots_hash, name, trainer.steps, VERSION])
+        key = digest([run.slots_hash, name, trainer.steps, BATCH, VERSION])
         kept = load_tensors(path) if path.is_file() and _key_of(path) == key else None
         if kept is None:
             say(f"[{name}] training a competitor on the run's own swaps")

@@ -40,7 +40,10 @@ def training_states(job: Job, layer: int) -> States:
 
 
 def validation_states(job: Job, layer: int) -> States:
-    """What thresholds and hook point are chosen on, made likewise; empty where an ontology is too small to validate on."""
+    """What the hook point and, with training states, thresholds are chosen on, made likewise.
+
+    Empty where an ontology is too small to validate on.
+    """
     return _with_silence(job, layer, [i for i, prompt in enumerate(job.prompts.prompts) if is_validation(prompt)])
 
 

@@ -35,9 +35,6 @@ LAYERS, BANK, VECTORS = "training/layers.json", "training/dictionary.safetensors
 BANK_STATS = "training/dictionary.json"
 EVALUATION, EVALUATION_PAGE, FIGURES, ROWS = "evaluation.json", "evaluation.html", "figures", "rows.jsonl"
 
-REGION_VERSION = 2
-"""Of what L_man takes for natural: since 2, the edges of regions are set in other frames."""
-
 
 class Inputs:
     """An ontology that can be aligned, read as a configuration says; InputError for anything in it that is wrong."""
@@ -135,8 +132,7 @@ class Job:
     def objective(self) -> dict[str, Any]:
         """What write rows depend on beside sizes: whether edits hold through the answer, L_man's weight, how rows are made."""
         settings = {"hold": False, "manifold": 0.0, "write": "trained"}
-        changed = {name: value for name, usual in settings.items() if (value := getattr(self.cfg, name)) != usual}
-        return changed | ({"region": REGION_VERSION} if self.cfg.manifold else {})
+        return {name: value for name, usual in settings.items() if (value := getattr(self.cfg, name)) != usual}
 
     @cached_property
     def lm(self) -> LanguageModel:

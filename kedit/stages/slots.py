@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import kedit
 from kedit.files import load_tensors, save_tensors
-from kedit.stages.dictionary import REFIT_STEPS, background_states, load_bank, measured_together, refitted
+from kedit.stages import dictionary
+from kedit.stages.dictionary import background_states, load_bank, measured_together, refitted
 from kedit.stages.job import VECTORS, Job
 from kedit.stages.layers import chosen_layer
 
@@ -61,7 +62,7 @@ def train_slots(job: Job) -> None:
 
         size = {"prompts": PROMPTS, "items": ITEMS, **sizes()}
     inputs = {**size, "layer": layer, "model": job.fingerprint, "seed": job.cfg.seed, "preset": job.cfg.preset}
-    inputs |= job.objective | ({"refit": REFIT_STEPS} if job.cfg.refit else {})
+    inputs |= job.objective | ({"refit": dictionary.REFIT_STEPS} if job.cfg.refit else {})
     after = ["slots", "prompts", "knowledge", "layers", "dictionary"]
     with job.stage("slot training", inputs, STAGE_VERSION, [sae_folder(layer)], after=after) as stage:
         if stage.needed:

@@ -42,7 +42,10 @@ MATCH: Final = (
 GENERATION: Final = "greedy, to the end of the line, at most four tokens past the longest accepted answer"
 GATE: Final = "robust: whole-answer match on at least half of the training carriers, no edit"
 CHOSEN_ON: Final = {
-    "validation": "hook point, calibrated strength and thresholds chosen on validation carriers x validation subjects",
+    "validation": (
+        "hook point and calibrated strength chosen on validation carriers x validation subjects, "
+        "thresholds on these and on training ones"
+    ),
     "seen_template_seen_subject": (
         "hook point and calibrated strength chosen on training prompts: the ontology is too small to validate on"
     ),

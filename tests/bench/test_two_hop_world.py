@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_what_is_no_fact_says_where(tmp_path: Path) -> None:
         published_facts(tmp_path / "absent")
 
 
-def test_a_world_that_holds_nobody_out_is_refused_before_anything_is_taught(
+def test_worlds_that_cannot_be_measured_are_refused_before_anything_is_taught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kedit.bench import two_hop
@@ -71,16 +72,27 @@ def test_a_world_that_holds_nobody_out_is_refused_before_anything_is_taught(
         raise AssertionError("taught")
 
     monkeypatch.setattr(two_hop, "base_model", taught)
-    path, people = tmp_path / "facts.jsonl", ["Ann", "Bob", "Cy", "Dee"]
-    path.write_text(
-        "".join(
-            f'{{"entity_1": "{person}", "relation": "{relation}", "entity_2": "{other}"}}\n'
-            for shift, relation in enumerate(("boss_of", "friend_of"), start=1)
-            for person, other in zip(people, people[shift:] + people[:shift], strict=True)
-        )
+    first, second, third = ([f"{row}{number}" for number in range(10)] for row in ("Ann", "Bob", "Cy"))
+
+    def refused(message: str, *facts: tuple[str, list[str], list[str]]) -> None:
+        path = tmp_path / "facts.jsonl"
+        rows = ((person, name, value) for name, people, values in facts for person, value in zip(people, values, strict=True))
+        keys = ("entity_1", "relation", "entity_2")
+        path.write_text("".join(json.dumps(dict(zip(keys, row, strict=True))) + "\n" for row in rows))
+        with pytest.raises(InputError, match=message):
+            two_hop.two_hops(tmp_path / "out", facts=path)
+
+    one, other = "boss_of", "forgives"
+    around = first[1:] + first[:1]
+    refused(
+        "no chain begins at anybody of the split valid or test", (one, first, around), (other, first, around[1:] + around[:1])
     )
-    with pytest.raises(InputError, match="nobody is left to validate or to test on"):
-        two_hop.two_hops(tmp_path / "out", facts=path)
+    refused("no two chains differ in step 1 alone", (one, first, second), (one, second, third))
+    refused("has ex:forgives as step 1", (one, first, second), (one, second, third), (other, second, third[1:] + third[:1]))
+    upper = (one, first, second), (other, first, second[1:] + second[:1])
+    lower = (one, second, third), (other, second, third[1:] + third[:1])
+    with pytest.raises(AssertionError, match="taught"):
+        refused(".", *upper, *lower)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published facts are not here")

@@ -94,6 +94,14 @@ def test_thresholds_part_on_from_off_and_statistics_are_in_the_new_unit() -> Non
     assert slot["train"]["on"]["n"] + slot["train"]["off"]["n"] == N
 
 
+def test_a_stray_validation_read_is_counted_but_does_not_decide() -> None:
+    u, on = torch.tensor([[0.0], [0.1], [0.9], [0.7], [1.4]]), torch.tensor([[False], [False], [True], [True], [True]])
+    valid_u, valid_on = torch.tensor([[1.1], [0.8], [0.0], [0.1]]), torch.tensor([[True], [False], [False], [False]])
+    result = calibrate(torch.ones(1, 1), torch.zeros(1), torch.ones(1, 1), u, on, valid_u=valid_u, valid_on=valid_on)
+    assert (u @ result.W + result.b > result.threshold).equal(on)
+    assert result.metadata["slots"][0]["balanced_accuracy"] == pytest.approx((1 + 2 / 3) / 2)
+
+
 def test_slots_that_cannot_be_read_never_switch_on_and_spoil_no_other() -> None:
     W, b, D, x, labels = setting()
     u = x @ W + b
