@@ -10,6 +10,8 @@ from torch import Tensor
 
 MARGIN = 0.1
 """Share of a gap between off and on reads that a threshold keeps from either end."""
+TOLERANCE = 0.001
+"""Balanced accuracies that differ by no more are equally good: a few stray reads among thousands decide nothing."""
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 
 
@@ -84,11 +86,11 @@ def calibrate(
 def best_threshold(*samples: tuple[Tensor, Tensor]) -> float:
     """The cut t between reads, on if u > t, with the highest balanced accuracy, as the mean over samples of reads (on, off).
 
-    Among equally good cuts between neighbouring reads the widest gap is taken, and in it the point nearest to 1/2, half-way
-    between the means of off and on, that keeps MARGIN of the gap from its ends: a few carriers show how strongly *they* read,
-    and others that read more weakly must not fall silent. Reads below 0 count as 0, for relu(u) is what the latent shows.
-    Validation alone will not do where it has one carrier a relation: to be rid of its one stray read of 0.75, a cut of 0.76 left
-    an eighth of another carrier's questions unread (biography world). ValueError without reads of both kinds in every sample.
+    Among equally good cuts, TOLERANCE apart at most, the one nearest to 1/2 is taken, half-way between the means of off and on,
+    that keeps MARGIN of the gap between neighbouring reads from its ends: a few carriers show how strongly *they* read, and
+    others that read more weakly must not fall silent. Reads below 0 count as 0, for relu(u) is what the latent shows.
+    The best of all will not do: to be rid of one stray read of 0.75, a cut of 0.76 left an eighth of the questions of a carrier
+    unread that had no part in it (biography world). ValueError without reads of both kinds in every sample.
     """
     if not samples or not all(len(on) and len(off) for on, off in samples):
         raise ValueError("a threshold needs reads of both kinds")
@@ -96,10 +98,10 @@ def best_threshold(*samples: tuple[Tensor, Tensor]) -> float:
     cuts = torch.cat([reads.new_zeros(1), (reads[1:] + reads[:-1]) / 2])
     margin = torch.cat([reads.new_zeros(1), reads[1:] - reads[:-1]])
     accuracy = torch.stack([_balanced_accuracies(*sample, cuts) for sample in samples]).mean(0)
-    best = torch.where(accuracy >= accuracy.max() - 1e-9, margin, -1.0).argmax()
-    room = (0.5 - MARGIN) * margin[best].item()
-    centre = cuts[best].item()
-    return min(max(0.5, centre - room), centre + room)
+    good = accuracy >= accuracy.max() - TOLERANCE
+    room, centre = (0.5 - MARGIN) * margin[good], cuts[good]
+    nearest = torch.minimum(torch.maximum(torch.tensor(0.5, dtype=centre.dtype), centre - room), centre + room)
+    return nearest[(nearest - 0.5).abs().argmin()].item()
 
 
 def balanced_accuracy(on: Float[Tensor, " p"], off: Float[Tensor, " q"], threshold: float) -> float:

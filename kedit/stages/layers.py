@@ -13,7 +13,7 @@ from kedit.stages.job import LAYERS, Job
 if TYPE_CHECKING:
     from kedit.sae.dictionary import AlignedSAE
 
-STAGE_VERSION = 8
+STAGE_VERSION = 9
 PROMPTS, STEPS, BATCH = 600, 60, 64
 ITEMS = 300
 """Validation items at each block."""
