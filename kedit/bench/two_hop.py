@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kedit.bench.report import machine
 from kedit.bench.taught import base_model
-from kedit.bench.two_hop_world import invented_facts, published_facts, write_two_hop_world
+from kedit.bench.two_hop_world import SPLITS, invented_facts, published_facts, write_two_hop_world
 from kedit.curriculum.hops import HopPrompt, build_hops
 from kedit.curriculum.prompts import Prompt, build_prompts
 from kedit.curriculum.slots import build_slots
@@ -123,7 +123,7 @@ def _require_enough(ontology: Ontology, relations: Sequence[str], hops: Sequence
         return InputError(message, place=Place(path), advice=advice)
 
     begun_by = {hop.subject_split for hop in hops}
-    if absent := [split for split in ("train", "valid", "test") if split not in begun_by]:
+    if absent := [split for split, _ in SPLITS if split not in begun_by]:
         advice = "People are held out of those to whom no fact leads: there should be four of them, better ten or more."
         raise refused(f"no chain begins at anybody of the split {' or '.join(absent)}", advice)
     training = {(hop.subject, hop.path.steps) for hop in hops if hop.subject_split == "train"}

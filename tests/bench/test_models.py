@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kedit.bench.floors import Costs, Peak, costs_of, keys_seen
 from kedit.bench.workload import Workload, load_workload
 from kedit.cli.main import run
 from kedit.errors import InputError
+from kedit.lm.model import LanguageModel
 from kedit.ontology import load_ontology
 
 
@@ -27,7 +29,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def work(file: Path, lm: Any) -> Workload:
+def work(file: Path, layout: str, random_transformer: Callable[..., Any]) -> Workload:
+    # A model of its own: transformers leaves hooks on one that was asked for all hidden states, as the naive way does.
+    lm = LanguageModel.from_transformers(*random_transformer(layout), name=f"random-{layout}")
     return load_workload(lm, load_ontology(file), 60, (1, 2))
 
 

@@ -69,12 +69,11 @@ def test_an_exception_leaves_no_hook_behind(lm: Any) -> None:
     def fail(_hidden: Tensor) -> Tensor:
         raise RuntimeError("in the edit")
 
-    before = [list(block._forward_hooks) for block in lm.blocks]  # transformers leaves its own once all states were asked for
     with pytest.raises(RuntimeError, match="in the edit"), residual_hook(lm.blocks[0], fail):
         logits(lm)
     with pytest.raises(ValueError, match="in the body"), residual_hook(lm.blocks[0], torch.zeros_like):
         raise ValueError("in the body")
-    assert [list(block._forward_hooks) for block in lm.blocks] == before
+    assert all(not block._forward_hooks for block in lm.blocks)
 
 
 def test_tuple_and_tensor_outputs_are_treated_alike() -> None:

@@ -86,9 +86,8 @@ def test_fingerprint_sees_names_shapes_and_counts_tied_weights_once() -> None:
 
 
 def test_the_self_test_passes_everywhere(lm: LanguageModel) -> None:
-    before = [list(block._forward_hooks) for block in lm.blocks]  # transformers leaves its own once all states were asked for
     lm.self_test()
-    assert [list(block._forward_hooks) for block in lm.blocks] == before
+    assert all(not block._forward_hooks for block in lm.blocks)
 
 
 def test_the_self_test_finds_blocks_that_do_not_matter(random_lm: Make) -> None:
