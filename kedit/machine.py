@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kedit.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of `mallopt(3)`."""
@@ -49,6 +53,13 @@ def keep_freed_memory() -> None:
             mallopt = ctypes.CDLL("libc.so.6").mallopt
             mallopt(M_MMAP_THRESHOLD, 1 << 30)
             mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def return_freed_memory() -> None:
+    """Give the system what `keep_freed_memory` has kept so far: one stage's peak is then not where the next one begins."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 @dataclass(slots=True)
@@ -149,6 +160,16 @@ def memory_budget() -> int:
     except (AttributeError, OSError, ValueError):  # Windows
         free = 4 << 30
     return max(0, min([free, *_memory_left()])) // 2
+
+
+def gpu_memory_left(device: torch.device) -> int:
+    """Bytes that this process may still take on a GPU: free ones, and those that torch keeps for tensors to come."""
+    import torch
+
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
 def _bytes(text: str) -> int:

@@ -10,28 +10,49 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-PASS = 64
-"""What a forward pass costs besides its tokens, in tokens of a larger one: weights are read for few rows, and so in every
-step of the answers that follow."""
+from kedit.lm.model import LanguageModel
+from kedit.machine import gpu_memory_left
+
+PASS, GPU_PASS = 64, 2048
+"""What a forward pass costs besides its tokens, in tokens of a larger one. On a CPU weights are read for few rows, and so in
+every step of the answers that follow; on a GPU some hundred kernels start."""
 MIN_TOKENS, MIN_ROWS = 3, 4
 """A shorter beginning, or one of fewer prompts, is not worth being read apart."""
+CPU_TOKENS, GPU_TOKENS = 1024, 1 << 15
+"""New tokens of a pass: of one on a CPU, and the most of one on a GPU."""
+CELLS, ANSWERED = 3, 4
+"""Keys and values, in cells per token of a pass, that are held at once: of prompts, and of answers that go on from them."""
 
 
 class Limits(NamedTuple):
-    """Most new tokens and rows of one pass, and rows x columns of keys and values that are held at once."""
+    """Most new tokens and rows of one pass, rows x columns of keys and values that are held at once, and what a pass costs."""
 
     tokens: int
     rows: int
     cells: int
+    start: int = PASS
 
 
-def limits(device: torch.device, rows: int | None = None) -> Limits:
-    """What is good on a device, for at most `rows` prompts a pass: on CPUs products of 1,024 rows are as fast as any.
+def limits(lm: LanguageModel, rows: int | None = None) -> Limits:
+    """What is good where a model is, for at most `rows` prompts a pass: on CPUs products of 1,024 rows are as fast as any.
 
-    Of the default model 3,072 cells are 140 MB.
+    Of the default model 3,072 cells are 140 MB. A GPU waits for its kernels to start unless they are large: there a pass takes
+    as many tokens as fit into half of the memory that is free now.
     """
-    tokens = 1024 if device.type == "cpu" else 4096
-    return Limits(tokens, min(rows or tokens, tokens // 4), 3 * tokens)
+    on_cpu = lm.device.type == "cpu"
+    tokens = CPU_TOKENS if on_cpu else _tokens_in(gpu_memory_left(lm.device) // 2, _bytes_per_token(lm))
+    return Limits(tokens, min(rows or tokens, tokens // 4), CELLS * tokens, PASS if on_cpu else GPU_PASS)
+
+
+def _bytes_per_token(lm: LanguageModel) -> int:
+    """At most, of a pass: keys and values that reading and answering hold, and four times the logits of its rows."""
+    cell = 2 * lm.n_layers * lm.d_model * lm.dtype.itemsize
+    return (CELLS + ANSWERED) * cell + lm.model.get_output_embeddings().weight.shape[0] * lm.dtype.itemsize
+
+
+def _tokens_in(memory: int, each: int) -> int:
+    """A power of two, so that what else is in memory seldom changes how prompts are read together."""
+    return min(GPU_TOKENS, 1 << max(CPU_TOKENS, memory // each).bit_length() - 1)
 
 
 class Beginning(NamedTuple):
@@ -98,8 +119,9 @@ def _cuts(sizes: Sequence[int], counts: Counter[int], most: Limits) -> list[int]
     rows = [0, *accumulate(counts[size] for size in sizes)]
     best = [(0, 0)]
     for stop, width in enumerate(sizes, 1):
-        costs = [rows[stop] - rows[start] for start in range(stop)]
-        best.append(min((best[i][0] + count * width + PASS * _passes(count, width, most), i) for i, count in enumerate(costs)))
+        counted = [rows[stop] - rows[start] for start in range(stop)]
+        costs = [count * width + most.start * _passes(count, width, most) for count in counted]
+        best.append(min((best[i][0] + cost, i) for i, cost in enumerate(costs)))
     cuts, stop = [], len(sizes)
     while stop:
         cuts.append(stop)

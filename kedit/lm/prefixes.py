@@ -76,7 +76,7 @@ def passes(
 
     Batches are of one length across carriers, of at most `rows`. With `upto` passes end after that block, without logits.
     """
-    most = limits(lm.device, rows)
+    most = limits(lm, rows)
     for window in windows(beginnings(prompts, carriers), most.cells):
         room = yield from _read_common(lm, window, layers, upto, most)
         places = [i for one in window for i in one.members]

@@ -16,7 +16,7 @@ from kedit.curriculum.slots import SlotMap
 from kedit.errors import InputError, KeditError
 from kedit.files import read_json
 from kedit.lm.cache import TINY, TINY_BLOCKS, was_taught
-from kedit.machine import sensible_threads
+from kedit.machine import return_freed_memory, sensible_threads
 from kedit.ontology import Ontology, load_ontology, require_alignable
 from kedit.progress import say
 from kedit.runs import ModelId, OntologyId, Run, Stage
@@ -96,6 +96,7 @@ class Job:
         self, name: str, inputs: Mapping[str, Any], version: int, outputs: Sequence[str] = (), *, after: Sequence[str] = ()
     ) -> Iterator[Stage]:
         """`Run.stage`, said aloud where there is something to do."""
+        return_freed_memory()
         with self.run.stage(name, inputs, version, outputs, after=after) as stage:
             if stage.needed:
                 self.ran.append(name)

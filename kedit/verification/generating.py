@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from kedit.curriculum.prompts import Prompt
+from kedit.lm.batching import ANSWERED, limits
 from kedit.lm.continuation import Held, Prefix, greedy_base
 from kedit.lm.prefixes import read_prefixes
 from kedit.lm.reading import Reads, stopping
 from kedit.progress import progress
 from kedit.verification.setting import Setting
 
-PROMPTS_PER_BATCH = 128
-CELLS_PER_CALL = 4096
-"""Rows x columns of keys and values that one greedy call copies: about 100 MB for the default model."""
+TOKENS_PER_PROMPT = 8
+"""Tokens of a pass for each prompt that is read in it: every one is answered many times."""
 
 
 class Batch(NamedTuple):
@@ -34,8 +34,8 @@ def batches(setting: Setting, prompts: Sequence[Prompt], label: str) -> Iterator
     layer = setting.sae.layer
     ids = setting.lm.encode_batch([prompt.text for prompt in prompts])
     with progress(label, len(prompts), "prompt") as advance:
-        carriers = [prompt.carrier for prompt in prompts]
-        for index, prefix in read_prefixes(setting.lm, ids, carriers, [layer], rows=PROMPTS_PER_BATCH):
+        carriers, most = [prompt.carrier for prompt in prompts], limits(setting.lm).tokens // TOKENS_PER_PROMPT
+        for index, prefix in read_prefixes(setting.lm, ids, carriers, [layer], rows=most):
             yield Batch(index, [prompts[i] for i in index], prefix, prefix.states[layer].float().cpu())
             advance(len(index))
 
@@ -62,7 +62,7 @@ def edited_answers(
         held = None if answer is None else Held(sae.layer, answer[chosen].to(state), sae.answer_tokens)
         return setting.continuation.greedy(part, x[chosen].to(state), done, limit, held)
 
-    return _in_chunks(prefix, rows, some)
+    return _in_chunks(setting, prefix, rows, some)
 
 
 def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Sequence[Reads]) -> list[str]:
@@ -71,11 +71,14 @@ def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Seq
     def some(part: Prefix, chosen: slice) -> list[list[int]]:
         return greedy_base(setting.lm, part, *stopping(reads[chosen], setting.decoders))
 
-    return [setting.lm.decode(ids) for ids in _in_chunks(prefix, rows, some)]
+    return [setting.lm.decode(ids) for ids in _in_chunks(setting, prefix, rows, some)]
 
 
-def _in_chunks(prefix: Prefix, rows: Sequence[int], some: Callable[[Prefix, slice], list[list[int]]]) -> list[list[int]]:
-    size = max(16, CELLS_PER_CALL // prefix.mask.shape[1])
+def _in_chunks(
+    setting: Setting, prefix: Prefix, rows: Sequence[int], some: Callable[[Prefix, slice], list[list[int]]]
+) -> list[list[int]]:
+    """So many rows at a time that the copies of their keys and values, about 100 MB for the default model on a CPU, have room."""
+    size = max(16, ANSWERED * limits(setting.lm).tokens // prefix.mask.shape[1])
     answers: list[list[int]] = []
     for start in range(0, len(rows), size):
         chosen = slice(start, start + size)

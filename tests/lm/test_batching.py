@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kedit.lm.batching import PASS, Beginning, Limits, batches, beginnings, limits, padded, shared_tokens, windows
+from kedit.lm import batching
+from kedit.lm.batching import GPU_PASS, PASS, Beginning, Limits, batches, beginnings, limits, padded, shared_tokens, windows
+from kedit.lm.model import LanguageModel
 
 MOST = Limits(1024, 256, 4096)
 SIZES = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 30)), min_size=1, max_size=200)
@@ -80,6 +86,18 @@ def test_padding_stands_in_front() -> None:
     assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
 
 
-def test_limits_are_those_of_the_device() -> None:
-    assert limits(torch.device("cpu")).tokens < limits(torch.device("cuda")).tokens
-    assert limits(torch.device("cpu"), 8).rows == 8
+def test_limits_of_a_cpu_are_fixed(random_lm: Callable[..., Any]) -> None:
+    assert limits(random_lm()) == Limits(1024, 256, 3072, PASS)
+    assert limits(random_lm(), 8).rows == 8
+
+
+@pytest.mark.parametrize(("fits", "tokens"), [(0, 1024), (5000, 4096), (1 << 20, 1 << 15)])
+def test_limits_of_a_gpu_follow_from_its_free_memory(
+    fits: int, tokens: int, random_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = random_lm()
+    cell = 2 * lm.n_layers * lm.d_model * 4
+    each = 7 * cell + lm.model.config.vocab_size * 4
+    monkeypatch.setattr(batching, "gpu_memory_left", lambda _: 2 * fits * each)
+    monkeypatch.setattr(LanguageModel, "device", torch.device("cuda"))
+    assert limits(lm) == Limits(tokens, tokens // 4, 3 * tokens, GPU_PASS)
