@@ -58,7 +58,7 @@ class Profile:
 
 PROFILES: Final = {
     "laptop": Profile(200, 256, 6, lr=2e-3, batch=80),
-    "paper": Profile(1000, 768, 12, lr=8e-4, batch=320),
+    "paper": Profile(1000, 768, 12, lr=8e-4, batch=80),
 }
 
 
