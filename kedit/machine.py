@@ -56,7 +56,7 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Give the system what `keep_freed_memory` has kept so far: one stage's peak is then not where the next one begins."""
+    """Give the system what the C library keeps: otherwise one stage's peak is where the next one begins."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
@@ -162,14 +162,13 @@ def memory_budget() -> int:
     return max(0, min([free, *_memory_left()])) // 2
 
 
-def gpu_memory_left(device: torch.device) -> int:
-    """Bytes that this process may still take on a GPU: free ones, and those that torch keeps for tensors to come."""
+def device_memory(device: torch.device) -> int:
+    """Bytes of memory that a GPU has; 0 where nobody says."""
     import torch
 
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    free, _ = torch.cuda.mem_get_info(device)
-    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return torch.mps.recommended_max_memory() if device.type == "mps" else 0
 
 
 def _bytes(text: str) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import platform
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ import torch
 
 from kedit import machine
 from kedit.errors import InputError
-from kedit.machine import fast_training, keep_freed_memory, memory_budget, metered, peak_memory, sensible_threads
+from kedit.machine import device_memory, fast_training, keep_freed_memory, memory_budget, metered, peak_memory, sensible_threads
 
 BLOCK = 64 * 2**20
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the peak is counted anew on Linux only")
@@ -173,3 +175,32 @@ def test_memory_of_gpus_is_counted_where_one_is_in_use(monkeypatch: pytest.Monke
         with metered() as part:
             peaks[0] = 100
     assert (part.gpu_memory, whole.gpu_memory) == (140, 340)
+
+
+HOLDS_AND_RETURNS = """
+from pathlib import Path
+from kedit.machine import keep_freed_memory, return_freed_memory
+
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+keep_freed_memory()
+parts = [bytearray(b"x") * (1 << 20) for _ in range(200)]
+del parts
+kept = held()
+return_freed_memory()
+print(kept - held())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's malloc")
+def test_what_stages_freed_goes_back_to_the_system() -> None:
+    """In a process of its own: how malloc works is settled for the whole of one."""
+    done = subprocess.run([sys.executable, "-c", HOLDS_AND_RETURNS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 150 << 20
+
+
+def test_memory_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=7))
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 5)
+    assert [device_memory(torch.device(name)) for name in ("cuda:1", "mps", "xpu")] == [7, 5, 0]

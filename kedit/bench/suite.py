@@ -17,8 +17,9 @@ PROMPTS: Final[Mapping[Work, int]] = {"capture": 1200, "control": 240, "swap": 2
 """Prompts at least; whole carriers of them."""
 NOTES: Final = (
     "naive: one prompt at a time through the whole model, measured on 24 prompts or swaps and scaled to all",
-    "of floor: products with weights and attention alone, at the rate of a float32 matrix product measured in between",
-    "equal: what kedit and the naive way make of these 24; states, losses and gradients within 1e-3, answers token for token",
+    "of floor: products with weights and attention alone, at the rate of a matrix product of the same dtype measured in between",
+    "equal: what kedit and the naive way make of these 24; states, losses and gradients within 1e-3 (3e-2 in half precision), "
+    "answers token for token",
 )
 TRAIN_NOTES: Final = (
     "naive: the dense step, every gradient by autograd, Adam as it comes",

@@ -11,48 +11,54 @@ import torch
 from torch import Tensor
 
 from kedit.lm.model import LanguageModel
-from kedit.machine import gpu_memory_left
+from kedit.machine import device_memory
 
 PASS, GPU_PASS = 64, 2048
 """What a forward pass costs besides its tokens, in tokens of a larger one. On a CPU weights are read for few rows, and so in
-every step of the answers that follow; on a GPU some hundred kernels start."""
+every step of the answers that follow; on a GPU some hundred kernels start, in which a large one reads about 2,000 tokens."""
 MIN_TOKENS, MIN_ROWS = 3, 4
 """A shorter beginning, or one of fewer prompts, is not worth being read apart."""
 CPU_TOKENS, GPU_TOKENS = 1024, 1 << 15
-"""New tokens of a pass: of one on a CPU, and the most of one on a GPU."""
+"""New tokens of a pass: on a CPU, where products of 1,024 rows are as fast as any, and at most on a GPU."""
 CELLS, ANSWERED = 3, 4
-"""Keys and values, in cells per token of a pass, that are held at once: of prompts, and of answers that go on from them."""
+"""Keys and values, in cells per token of a pass: of prompts that are read, and copies that answers go on from."""
+HELD = 12
+"""The same, all that are held at once: of the last prompts and the next, of their beginnings, of answers that grow."""
+GPU_SHARE = 0.25
+"""Of a GPU's memory, for passes: weights, training swaps and what others do there want the rest."""
 
 
 class Limits(NamedTuple):
-    """Most new tokens and rows of one pass, rows x columns of keys and values that are held at once, and what a pass costs."""
+    """Most new tokens and rows of one pass, rows x columns of keys and values that it may read, and what it costs besides."""
 
     tokens: int
     rows: int
     cells: int
-    start: int = PASS
+    overhead: int = PASS
 
 
 def limits(lm: LanguageModel, rows: int | None = None) -> Limits:
-    """What is good where a model is, for at most `rows` prompts a pass: on CPUs products of 1,024 rows are as fast as any.
+    """What is good where a model is, for at most `rows` prompts a pass; the same on every machine of one kind.
 
-    Of the default model 3,072 cells are 140 MB. A GPU waits for its kernels to start unless they are large: there a pass takes
-    as many tokens as fit into half of the memory that is free now.
+    On a CPU 1,024 tokens, whose 3,072 cells are 140 MB for the default model. A GPU waits for kernels to start unless they are
+    large: there as many as have room in a quarter of its memory, a power of two from 1,024 to 32,768.
     """
     on_cpu = lm.device.type == "cpu"
-    tokens = CPU_TOKENS if on_cpu else _tokens_in(gpu_memory_left(lm.device) // 2, _bytes_per_token(lm))
+    tokens = CPU_TOKENS if on_cpu else _tokens_in(GPU_SHARE * device_memory(lm.device), _bytes_per_token(lm))
     return Limits(tokens, min(rows or tokens, tokens // 4), CELLS * tokens, PASS if on_cpu else GPU_PASS)
 
 
 def _bytes_per_token(lm: LanguageModel) -> int:
-    """At most, of a pass: keys and values that reading and answering hold, and four times the logits of its rows."""
-    cell = 2 * lm.n_layers * lm.d_model * lm.dtype.itemsize
-    return (CELLS + ANSWERED) * cell + lm.model.get_output_embeddings().weight.shape[0] * lm.dtype.itemsize
+    """About, of a pass: keys and values of all blocks, and four times the logits of a row for every fourth token."""
+    config = lm.model.config
+    heads, size = getattr(config, "num_key_value_heads", None), getattr(config, "head_dim", None)
+    width = heads * size if heads and size else lm.d_model
+    vocabulary = lm.model.get_input_embeddings().weight.shape[0]
+    return (HELD * 2 * lm.n_layers * width + vocabulary) * lm.dtype.itemsize
 
 
-def _tokens_in(memory: int, each: int) -> int:
-    """A power of two, so that what else is in memory seldom changes how prompts are read together."""
-    return min(GPU_TOKENS, 1 << max(CPU_TOKENS, memory // each).bit_length() - 1)
+def _tokens_in(memory: float, each: int) -> int:
+    return min(GPU_TOKENS, 1 << max(CPU_TOKENS, int(memory / each)).bit_length() - 1)
 
 
 class Beginning(NamedTuple):
@@ -120,7 +126,7 @@ def _cuts(sizes: Sequence[int], counts: Counter[int], most: Limits) -> list[int]
     best = [(0, 0)]
     for stop, width in enumerate(sizes, 1):
         counted = [rows[stop] - rows[start] for start in range(stop)]
-        costs = [count * width + most.start * _passes(count, width, most) for count in counted]
+        costs = [count * width + most.overhead * _passes(count, width, most) for count in counted]
         best.append(min((best[i][0] + cost, i) for i, cost in enumerate(costs)))
     cuts, stop = [], len(sizes)
     while stop:

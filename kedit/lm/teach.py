@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +26,7 @@ DECAY_SHARE = 0.2
 DECAY_BEGINS = 0.03
 DECAY_EPOCHS = 4
 GRADED = 1000
-BEGINNERS, MOST_BEGINNERS = 0.125, 3000
-"""Share of subjects, and examples about them, that models from scratch begin with. Of 2,500 examples half were known after 400
-updates (200 people, 6 blocks of width 256), of 12,900 a thirtieth after 970 (1,000 people, 12 blocks of width 768)."""
+BEGINNERS = 0.125
 BEGINNERS_KNOW = 0.9
 FEWEST_BEGINNERS = 200
 LEARNT_LOSS = 0.1
@@ -222,15 +219,12 @@ def _is_kept(epoch: int) -> bool:
 
 
 def _beginners(pairs: Sequence[tuple[list[int], list[int]]], generator: torch.Generator) -> Tensor:
-    """True for the examples of an eighth of the subjects, or of fewer; the rarest token of a prompt stands for its subject."""
+    """True for the examples of an eighth of the subjects; the rarest token of a prompt stands for its subject."""
     often = Counter(token for prompt, _ in pairs for token in set(prompt))
     rarest = [min(prompt, key=lambda token: (often[token], token), default=-1) for prompt, _ in pairs]
-    examples = Counter(rarest)
-    subjects = sorted(examples)
+    subjects = sorted(set(rarest))
     order = torch.randperm(len(subjects), generator=generator).tolist()
-    some = [subjects[index] for index in order[: round(len(subjects) * BEGINNERS)]]
-    upto = accumulate(examples[token] for token in some)
-    chosen = {token for token, count in zip(some, upto, strict=True) if count <= MOST_BEGINNERS}
+    chosen = {subjects[index] for index in order[: round(len(subjects) * BEGINNERS)]}
     return torch.tensor([token in chosen for token in rarest])
 
 

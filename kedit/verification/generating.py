@@ -16,8 +16,8 @@ from kedit.lm.reading import Reads, stopping
 from kedit.progress import progress
 from kedit.verification.setting import Setting
 
-TOKENS_PER_PROMPT = 8
-"""Tokens of a pass for each prompt that is read in it: every one is answered many times."""
+MOST_PROMPTS = 512
+"""Of a batch: states of all their edits are held on the CPU."""
 
 
 class Batch(NamedTuple):
@@ -34,7 +34,7 @@ def batches(setting: Setting, prompts: Sequence[Prompt], label: str) -> Iterator
     layer = setting.sae.layer
     ids = setting.lm.encode_batch([prompt.text for prompt in prompts])
     with progress(label, len(prompts), "prompt") as advance:
-        carriers, most = [prompt.carrier for prompt in prompts], limits(setting.lm).tokens // TOKENS_PER_PROMPT
+        carriers, most = [prompt.carrier for prompt in prompts], min(MOST_PROMPTS, limits(setting.lm).tokens // 8)
         for index, prefix in read_prefixes(setting.lm, ids, carriers, [layer], rows=most):
             yield Batch(index, [prompts[i] for i in index], prefix, prefix.states[layer].float().cpu())
             advance(len(index))
@@ -77,7 +77,7 @@ def base_texts(setting: Setting, prefix: Prefix, rows: Sequence[int], reads: Seq
 def _in_chunks(
     setting: Setting, prefix: Prefix, rows: Sequence[int], some: Callable[[Prefix, slice], list[list[int]]]
 ) -> list[list[int]]:
-    """So many rows at a time that the copies of their keys and values, about 100 MB for the default model on a CPU, have room."""
+    """So many rows at a time that copies of their keys and values have room: 190 MB for the default model on a CPU."""
     size = max(16, ANSWERED * limits(setting.lm).tokens // prefix.mask.shape[1])
     answers: list[list[int]] = []
     for start in range(0, len(rows), size):

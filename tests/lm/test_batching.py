@@ -92,12 +92,17 @@ def test_limits_of_a_cpu_are_fixed(random_lm: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(("fits", "tokens"), [(0, 1024), (5000, 4096), (1 << 20, 1 << 15)])
-def test_limits_of_a_gpu_follow_from_its_free_memory(
+def test_limits_of_a_gpu_follow_from_its_memory(
     fits: int, tokens: int, random_lm: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lm = random_lm()
-    cell = 2 * lm.n_layers * lm.d_model * 4
-    each = 7 * cell + lm.model.config.vocab_size * 4
-    monkeypatch.setattr(batching, "gpu_memory_left", lambda _: 2 * fits * each)
+    each = (12 * 2 * lm.n_layers * lm.d_model + lm.model.config.vocab_size) * 4
+    monkeypatch.setattr(batching, "device_memory", lambda _: 4 * fits * each)
     monkeypatch.setattr(LanguageModel, "device", torch.device("cuda"))
     assert limits(lm) == Limits(tokens, tokens // 4, 3 * tokens, GPU_PASS)
+
+
+def test_where_passes_are_dear_padding_is_cheap() -> None:
+    lengths, before = [9] * 50 + [4] * 50, [0] * 100
+    assert [len(batch) for batch in batches(lengths, before, MOST)] == [50, 50]
+    assert [len(batch) for batch in batches(lengths, before, MOST._replace(overhead=GPU_PASS))] == [100]
