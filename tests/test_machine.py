@@ -178,11 +178,12 @@ def test_memory_of_gpus_is_counted_where_one_is_in_use(monkeypatch: pytest.Monke
 
 
 HOLDS_AND_RETURNS = """
+from mmap import PAGESIZE
 from pathlib import Path
 from kedit.machine import keep_freed_memory, return_freed_memory
 
 def held():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGESIZE
 
 keep_freed_memory()
 parts = [bytearray(b"x") * (1 << 20) for _ in range(200)]

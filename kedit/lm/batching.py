@@ -43,9 +43,11 @@ def limits(lm: LanguageModel, rows: int | None = None) -> Limits:
     On a CPU 1,024 tokens, whose 3,072 cells are 140 MB for the default model. A GPU waits for kernels to start unless they are
     large: there as many as have room in a quarter of its memory, a power of two from 1,024 to 32,768.
     """
-    on_cpu = lm.device.type == "cpu"
-    tokens = CPU_TOKENS if on_cpu else _tokens_in(GPU_SHARE * device_memory(lm.device), _bytes_per_token(lm))
-    return Limits(tokens, min(rows or tokens, tokens // 4), CELLS * tokens, PASS if on_cpu else GPU_PASS)
+    if lm.device.type == "cpu":
+        tokens, overhead = CPU_TOKENS, PASS
+    else:
+        tokens, overhead = _tokens_in(GPU_SHARE * device_memory(lm.device), _bytes_per_token(lm)), GPU_PASS
+    return Limits(tokens, min(rows or tokens, tokens // 4), CELLS * tokens, overhead)
 
 
 def _bytes_per_token(lm: LanguageModel) -> int:

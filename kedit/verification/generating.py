@@ -16,8 +16,9 @@ from kedit.lm.reading import Reads, stopping
 from kedit.progress import progress
 from kedit.verification.setting import Setting
 
-MOST_PROMPTS = 512
-"""Of a batch: states of all their edits are held on the CPU."""
+TOKENS_EACH, MOST_PROMPTS = 8, 512
+"""A pass reads a prompt for every so many tokens that it could take, as each is answered many times; and at most so many, for
+states of all their edits are held on the CPU."""
 
 
 class Batch(NamedTuple):
@@ -34,7 +35,8 @@ def batches(setting: Setting, prompts: Sequence[Prompt], label: str) -> Iterator
     layer = setting.sae.layer
     ids = setting.lm.encode_batch([prompt.text for prompt in prompts])
     with progress(label, len(prompts), "prompt") as advance:
-        carriers, most = [prompt.carrier for prompt in prompts], min(MOST_PROMPTS, limits(setting.lm).tokens // 8)
+        carriers = [prompt.carrier for prompt in prompts]
+        most = min(MOST_PROMPTS, limits(setting.lm).tokens // TOKENS_EACH)
         for index, prefix in read_prefixes(setting.lm, ids, carriers, [layer], rows=most):
             yield Batch(index, [prompts[i] for i in index], prefix, prefix.states[layer].float().cpu())
             advance(len(index))
